@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+/**
+ * Size budgets: what a page downloads for the named imports, minified, every chunk gzipped at level 9 and added up,
+ * so that code behind a dynamic import counts too. Measures dist/; with `--source` the sources, with nothing built.
+ *
+ *     node .config/check/size.mjs [--source] [--why]
+ */
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const kib = 1024;
+/** What a page with a binding has loaded anyway. */
+const shared = /^sente-sync(\/client)?$/;
+const budgets = [
+  {
+    name: "createClient + atom",
+    code: `export { atom, createClient } from "sente-sync/client";`,
+    maxBytes: 9 * kib,
+    stretchBytes: 7 * kib,
+  },
+  {
+    name: "sente-sync/react",
+    code: `export * from "sente-sync/react";`,
+    maxBytes: 1.5 * kib,
+    external: [shared, /^react(-dom)?(\/|$)/],
+  },
+  {
+    name: "sente-sync/svelte",
+    code: `export * from "sente-sync/svelte";`,
+    maxBytes: 1.5 * kib,
+    external: [shared, /^svelte(\/|$)/],
+  },
+];
+
+const root = new URL("../../", import.meta.url).pathname;
+const flags = new Set(process.argv.slice(2));
+const shown = (bytes) => `${(bytes / kib).toFixed(2)} KiB`;
+let failed = false;
+
+// Not esbuild's `external`: there `sente-sync` would take `sente-sync/react` along.
+const leaveOut = (patterns) => ({
+  name: "leave-out",
+  setup(build) {
+    for (const filter of patterns) build.onResolve({ filter }, ({ path }) => ({ path, external: true }));
+  },
+});
+
+for (const { name, code, maxBytes, stretchBytes, external = [] } of budgets) {
+  let result;
+  try {
+    result = await build({
+      stdin: { contents: code, resolveDir: root, sourcefile: "entry.js" },
+      absWorkingDir: root,
+      bundle: true,
+      minify: true,
+      splitting: true,
+      format: "esm",
+      platform: "browser",
+      target: "es2022",
+      conditions: flags.has("--source") ? ["source"] : [],
+      plugins: [leaveOut(external)],
+      legalComments: "none",
+      outdir: "out",
+      write: false,
+      metafile: true,
+      logLevel: "silent",
+    });
+  } catch (error) {
+    failed = true;
+    console.error(`${name}: cannot be bundled`);
+    for (const { text, location } of error.errors ?? [{ text: error.message }]) {
+      console.error(`  ${location ? `${location.file}:${location.line} ` : ""}${text}`);
+    }
+    continue;
+  }
+  const bytes = result.outputFiles.reduce((sum, file) => sum + gzipSync(file.contents, { level: 9 }).length, 0);
+  const isOver = bytes > maxBytes;
+  const goal = stretchBytes === undefined ? "" : `, stretch ${shown(stretchBytes)}${bytes <= stretchBytes ? " reached" : ""}`;
+  const chunks = result.outputFiles.length > 1 ? ` in ${result.outputFiles.length} chunks` : "";
+  console.log(`${isOver ? "OVER" : "ok  "} ${name}: ${shown(bytes)} gzipped${chunks} of ${shown(maxBytes)}${goal}`);
+  if (isOver) failed = true;
+  if (isOver || flags.has("--why")) {
+    const parts = new Map();
+    for (const output of Object.values(result.metafile.outputs)) {
+      for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
+        parts.set(path, (parts.get(path) ?? 0) + bytesInOutput);
+      }
+    }
+    const largest = [...parts].filter(([, size]) => size > 0).sort((a, b) => b[1] - a[1]);
+    for (const [path, size] of largest.slice(0, 20)) console.log(`     ${String(size).padStart(6)} B minified  ${path}`);
+  }
+}
+process.exit(failed ? 1 : 0);

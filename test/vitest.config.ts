@@ -1,0 +1,46 @@
+/** Tests run on the sources, by public name, with nothing built (the `source` export condition). */
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { svelteTesting } from "@testing-library/svelte/vite";
+import { defineConfig } from "vitest/config";
+
+const conditions = ["source"];
+const resolve = { conditions: [...conditions, "module", "browser", "development|production"] };
+const ssr = { resolve: { conditions: [...conditions, "module", "node", "development|production"] } };
+
+export default defineConfig({
+  test: {
+    root: new URL("..", import.meta.url).pathname,
+    testTimeout: 30_000,
+    reporters: ["default", new URL("support/report-skips.ts", import.meta.url).pathname],
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts", "adapters/**/*.{ts,tsx}"],
+      reporter: ["text-summary", "html"],
+      reportsDirectory: "coverage",
+      thresholds: { statements: 90, branches: 85, functions: 90, lines: 90 },
+    },
+    projects: [
+      {
+        extends: true,
+        resolve: { conditions: [...conditions, "module", "node", "development|production"] },
+        ssr,
+        test: {
+          name: "node",
+          environment: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/adapters/**", "test/bench/**", "**/node_modules/**"],
+        },
+      },
+      {
+        extends: true,
+        plugins: [svelte({ configFile: false }), svelteTesting()],
+        resolve,
+        test: {
+          name: "dom",
+          environment: "jsdom",
+          include: ["test/adapters/**/*.test.{ts,tsx}"],
+        },
+      },
+    ],
+  },
+});
