@@ -1,0 +1,62 @@
+/**
+ * The replies a client waits for.
+ *
+ * Always: each callback is settled exactly once, by a reply, its timeout, or the end of the line; a reply
+ * with an id that nobody waits for is counted and otherwise ignored.
+ * Rules: docs/protocol.md CALL1-CALL6.
+ */
+import { type Env, randomHex, type Timer } from "../core/env.ts";
+import { SyncError } from "../core/errors.ts";
+
+export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SyncError };
+
+export interface Callbacks {
+  /** An id for the wire; `settle` is called once, later. Throws SyncError `limit` when the table is full. */
+  open(timeoutMs: number, settle: (outcome: Outcome) => void): string;
+  /** False: nobody waits for that id. */
+  reply(id: string, value: unknown): boolean;
+  /** Settles all as failed with `error`. */
+  failAll(error: SyncError): void;
+  readonly size: number;
+  /** Replies that came too late or were never asked for. */
+  readonly unknownReplies: number;
+}
+
+export function createCallbacks(env: Env, maxCallbacks: number): Callbacks {
+  const waiting = new Map<string, { settle: (outcome: Outcome) => void; timer: Timer }>();
+  let unknownReplies = 0;
+  const finish = (id: string, outcome: Outcome): boolean => {
+    const callback = waiting.get(id);
+    if (!callback) return false;
+    waiting.delete(id);
+    env.clearTimer(callback.timer);
+    callback.settle(outcome);
+    return true;
+  };
+  const fail = (id: string, error: SyncError): boolean => finish(id, { ok: false, error });
+  return {
+    open(timeoutMs, settle) {
+      if (waiting.size >= maxCallbacks) throw new SyncError("limit", `${maxCallbacks} requests wait for replies already.`, { retry: "later" });
+      let id: string;
+      do id = randomHex(env, 3);
+      while (waiting.has(id));
+      const timer = env.setTimer(() => fail(id, new SyncError("timeout", `No reply within ${timeoutMs} ms.`)), timeoutMs);
+      waiting.set(id, { settle, timer });
+      return id;
+    },
+    reply(id, value) {
+      const known = finish(id, { ok: true, value });
+      if (!known) unknownReplies++;
+      return known;
+    },
+    failAll(error) {
+      for (const id of [...waiting.keys()]) fail(id, error);
+    },
+    get size() {
+      return waiting.size;
+    },
+    get unknownReplies() {
+      return unknownReplies;
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
+ *
+ *   up    hello        {:v 1 :session s :token t}                   reply {:session s :token t :resumed b :boot s :limits {…} :user {…}}
+ *         subscribe    [{:topic s :kind s :since [epoch offset] :read b} …]
+ *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s} or {:error {…}} …]
+ *         unsubscribe  [id …]                                       reply true
+ *         position     [[id offset] …]                              reply [[id offset] …], the server's own
+ *         write        [id first-seq [op …]]                        ack or reject follows
+ *   down  snapshot     [id offset part last? chunk]
+ *         entries      [id first [entry …]]
+ *         gap          [id new-id [epoch offset] reason]
+ *         end          [id code]
+ *         ack          [id seq offset]
+ *         reject       [id seq error]
+ *
+ * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
+ * Always: a reader returns `undefined` for data of any other shape and never throws.
+ * Rules: docs/protocol.md HELLO1-HELLO5, SUB1-SUB9, WRITE1-WRITE5.
+ */
+
+export const version = 1;
+
+export const sync = {
+  hello: "sync/hello",
+  subscribe: "sync/subscribe",
+  unsubscribe: "sync/unsubscribe",
+  position: "sync/position",
+  write: "sync/write",
+  snapshot: "sync/snapshot",
+  entries: "sync/entries",
+  gap: "sync/gap",
+  end: "sync/end",
+  ack: "sync/ack",
+  reject: "sync/reject",
+} as const;
+
+type Shape = { readonly [key: string]: unknown };
+
+export function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function shape(value: unknown): Shape | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Shape) : undefined;
+}
+
+/** What a server tells a peer that it will hold it to. */
+export interface WireLimits {
+  readonly maxFrameBytes: number;
+  readonly maxSubscriptions: number;
+  readonly maxCallbacks: number;
+}
+
+export interface Hello {
+  readonly v: number;
+  readonly session: string | null;
+  readonly token: string | null;
+}
+
+export function readHello(data: unknown): Hello | undefined {
+  const hello = shape(data);
+  if (!hello || !isIndex(hello["v"])) return undefined;
+  const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
+  return { v: hello["v"], session: text(hello["session"]), token: text(hello["token"]) };
+}
+
+export interface Welcome {
+  readonly session: string;
+  readonly token: string;
+  readonly resumed: boolean;
+  readonly boot: string;
+  readonly limits: WireLimits;
+  readonly user: unknown;
+}
+
+export function readWelcome(value: unknown): Welcome | undefined {
+  const welcome = shape(value);
+  if (!welcome || typeof welcome["session"] !== "string" || typeof welcome["token"] !== "string") return undefined;
+  return welcome as unknown as Welcome;
+}
+
+/** `epoch` is null for "whichever it is". */
+export interface Since {
+  readonly epoch: string | null;
+  readonly offset: number;
+}
+
+export interface Subscribe {
+  readonly topic: string;
+  readonly kind: string;
+  readonly since: Since | null;
+  /** False: only to write. */
+  readonly read: boolean;
+}
+
+export function readSince(value: unknown): Since | null {
+  if (!Array.isArray(value) || !isIndex(value[1])) return null;
+  return { epoch: typeof value[0] === "string" ? value[0] : null, offset: value[1] };
+}
+
+export function readSubscribe(data: unknown): (Subscribe | undefined)[] | undefined {
+  if (!Array.isArray(data)) return undefined;
+  return data.map((item: unknown) => {
+    const { topic, kind, since, read } = shape(item) ?? {};
+    if (typeof topic !== "string" || typeof kind !== "string") return undefined;
+    return { topic, kind, since: readSince(since), read: read !== false };
+  });
+}
+
+export interface Subscribed {
+  readonly id: number;
+  readonly at: Since;
+  /** False: what follows is a snapshot, or for a kind without one, entries after a gap. */
+  readonly recovered: boolean;
+  readonly durability: string;
+}
+
+export function readSubscribed(value: unknown): Subscribed | { readonly error: unknown } | undefined {
+  const item = shape(value);
+  if (item?.["error"] !== undefined) return { error: item["error"] };
+  const at = readSince(item?.["at"]);
+  if (!item || !isIndex(item["id"]) || !at) return undefined;
+  return { id: item["id"], at, recovered: item["recovered"] === true, durability: String(item["durability"]) };
+}
+
+/** `[id …]`, `[[id offset] …]`: pairs come back flat, id then offset. */
+export function readIds(data: unknown): number[] | undefined {
+  return Array.isArray(data) && data.every(isIndex) ? data : undefined;
+}
+
+export function readPositions(data: unknown): [id: number, offset: number][] | undefined {
+  return Array.isArray(data) && data.every((pair) => Array.isArray(pair) && isIndex(pair[0]) && isIndex(pair[1])) ? data : undefined;
+}
+
+export function readWrite(data: unknown): { id: number; firstSeq: number; ops: unknown[] } | undefined {
+  if (!Array.isArray(data) || !isIndex(data[0]) || !isIndex(data[1]) || data[1] === 0 || !Array.isArray(data[2])) return undefined;
+  return { id: data[0], firstSeq: data[1], ops: data[2] };
+}
