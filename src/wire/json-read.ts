@@ -1,0 +1,84 @@
+/**
+ * JSON text to values: the engine parses it, then one walk counts what is there and puts values in place of tagged
+ * strings and arrays.
+ *
+ * Always: the walk goes no deeper than the budget allows; what holds nothing tagged stays the parser's own object.
+ * Rules: docs/protocol.md JSON1-JSON6, BUDGET1-BUDGET5.
+ */
+import { SyncError } from "../core/errors.ts";
+import { List, Tagged } from "../core/values.ts";
+import { collectMap, collectSet } from "./collect.ts";
+import { checkDigits, checkKey, enter, leave, spend, startMeter } from "./meter.ts";
+import type { Budget } from "./packer.ts";
+import { isOpenTag, readScalar } from "./scalars.ts";
+
+/** Throws SyncError `malformed`, `too-large` or `too-deep`. */
+export function readJson(input: string, budget: Budget): unknown {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(input);
+  } catch (cause) {
+    throw new SyncError("malformed", "Not JSON.", { cause });
+  }
+  startMeter(budget);
+  return revive(parsed);
+}
+
+function revive(value: unknown): unknown {
+  spend(1);
+  if (typeof value === "string") return value.startsWith("~") ? reviveString(value) : value;
+  if (typeof value !== "object" || value === null) return value;
+  enter();
+  const revived = Array.isArray(value) ? reviveArray(value) : reviveObject(value as Record<string, unknown>);
+  leave();
+  return revived;
+}
+
+function reviveObject(object: Record<string, unknown>): unknown {
+  // JSON.parse makes own properties only, `__proto__` too, so that storing to them stores to no prototype.
+  for (const key of Object.keys(object)) {
+    spend(1);
+    checkKey(key);
+    const value = object[key];
+    const revived = revive(value);
+    if (revived !== value) object[key] = revived;
+  }
+  return object;
+}
+
+function reviveItems(items: unknown[]): unknown[] {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    const revived = revive(item);
+    if (revived !== item) items[i] = revived;
+  }
+  return items;
+}
+
+function reviveArray(array: unknown[]): unknown {
+  const [kind, content, value] = array;
+  if (typeof kind !== "string" || !kind.startsWith("~#")) return reviveItems(array);
+  if (kind === "~#tag" && array.length === 3 && typeof content === "string") {
+    return isOpenTag(checkKey(content)) ? new Tagged(content, revive(value)) : refuse(content);
+  }
+  if (array.length !== 2 || !Array.isArray(content)) return refuse(kind);
+  const items = reviveItems(content);
+  if (kind === "~#set") return collectSet(items);
+  if (kind === "~#list") return new List(items);
+  return kind === "~#map" && items.length % 2 === 0 ? collectMap(items) : refuse(kind);
+}
+
+const doubles = new Map([["~zNaN", Number.NaN], ["~zInf", Number.POSITIVE_INFINITY], ["~z-Inf", Number.NEGATIVE_INFINITY]]);
+
+function reviveString(text: string): unknown {
+  const code = text[1];
+  if (code === "~") return text.slice(1);
+  if (code === "z") return doubles.get(text) ?? refuse(text);
+  if (code === ":" || code === "$") checkKey(text.slice(2));
+  if (code === "n" || code === "f" || code === "r") checkDigits(text);
+  return readScalar(text.slice(1)) ?? refuse(text);
+}
+
+function refuse(what: string): never {
+  throw new SyncError("malformed", `JSON with ${what.slice(0, 20)}, which is no value.`);
+}

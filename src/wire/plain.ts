@@ -1,0 +1,38 @@
+/**
+ * Plain objects as maps: what counts as one, which keys it can have, and how a key becomes a property.
+ *
+ * Always: no key changes a prototype.
+ * Rules: docs/protocol.md EDN1, PACK3.
+ */
+import { Keyword } from "../core/values.ts";
+import { isKeyName } from "./names.ts";
+
+/** True for an object that stands for a map: made by a literal, `Object.create(null)` or JSON, in any realm. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** The property that a map's key is, or nothing: a keyword with a key name, or a string that is no key name. */
+export function propertyOf(key: unknown): string | undefined {
+  if (typeof key === "string") return isKeyName(key) ? undefined : key;
+  return key instanceof Keyword && isKeyName(key.name) ? key.name : undefined;
+}
+
+/** The map's key that a property is. */
+export function keyOf(property: string): Keyword | string {
+  return isKeyName(property) ? new Keyword(property) : property;
+}
+
+/** The keys and values of a plain object as a map. */
+export function entriesOf(object: Record<string, unknown>): [Keyword | string, unknown][] {
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  return entries.map(([property, value]) => [keyOf(property), value]);
+}
+
+/** An own property, whatever its name. */
+export function setOwn(target: object, property: string, value: unknown): void {
+  if (property !== "__proto__") (target as Record<string, unknown>)[property] = value;
+  else Object.defineProperty(target, property, { value, writable: true, enumerable: true, configurable: true });
+}
