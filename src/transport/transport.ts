@@ -1,0 +1,51 @@
+/**
+ * One established, message-oriented, duplex connection: what a session has 0..n of.
+ *
+ * Always: frames arrive whole and in order while the connection lives; `onClose` is called exactly once,
+ * last, whoever closed; nothing is called back before the call that causes it returned.
+ * Rules: docs/protocol.md TRANSPORT1-TRANSPORT7 and test/contracts/transport.ts.
+ */
+
+/** One message on its way out. One Frame may go to many transports, so its content must not change. */
+export interface Frame {
+  readonly data: string | Uint8Array;
+  /** True: a text frame, also when `data` holds UTF-8 bytes. */
+  readonly text: boolean;
+  /** Cached WebSocket framing of `data`, kept here by the first WebSocket transport that sends it. */
+  framed?: Uint8Array;
+}
+
+export interface TransportHandlers {
+  /** Text frames arrive as strings, binary ones as bytes that are the receiver's to keep. */
+  onFrame(data: string | Uint8Array): void;
+  /** The buffer that made `send` return false has drained. */
+  onDrain?(): void;
+  /** 1006 where the other side said nothing. */
+  onClose(code: number, reason: string): void;
+}
+
+export interface Transport {
+  readonly name: string;
+  /** Bytes taken by `send` and not yet given to the network. */
+  readonly bufferedBytes: number;
+  /** Set once, by the owner, in the turn the transport was handed over. */
+  handlers: TransportHandlers;
+  /** False: taken, but the buffer is now full, and `onDrain` follows. After close: true, and dropped. */
+  send(frame: Frame): boolean;
+  /** Between the two, small frames are gathered and leave in one write. */
+  cork(): void;
+  uncork(): boolean;
+  /** Stops and restarts what comes in. */
+  pause(): void;
+  resume(): void;
+  /** Closes in order, after what was sent. Safe twice. */
+  close(code?: number, reason?: string): void;
+  /** Drops the connection at once, and what was not yet sent with it. */
+  terminate(): void;
+}
+
+/** How a client opens a connection; settles in `onOpen` or `onFail`, never both, never synchronously. */
+export interface Connector {
+  readonly name: string;
+  open(url: string, events: { onOpen(transport: Transport): void; onFail(reason: string): void }): { cancel(): void };
+}

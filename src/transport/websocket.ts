@@ -1,0 +1,112 @@
+/**
+ * The client's WebSocket, in browsers and in Node.
+ *
+ * Always: a cancelled open and a terminated connection say nothing more, whatever their socket still does;
+ * a peer that does not answer a close is given up after two seconds.
+ * Limits: `cork` gathers nothing, `pause` stops nothing (a browser has no way to), and a browser closes with
+ * code 1000 or 3000-4999 only.
+ * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT9, TRANSPORT14, TRANSPORT15.
+ */
+import { WebSocket as PlatformWebSocket } from "#websocket";
+import { type Env, realEnv, type Timer } from "../core/env.ts";
+import type { Connector, Transport } from "./transport.ts";
+import type { WebSocketConstructor } from "./ws-global.ts";
+
+export interface WebSocketOptions {
+  /** Default: the platform's; in Node that of `ws`. */
+  readonly WebSocket?: WebSocketConstructor;
+  readonly env?: Env;
+}
+
+const highWaterBytes = 65_536;
+/** A WebSocket tells nobody when its buffer has drained; it is asked this often, and only while it is full. */
+const drainCheckMs = 50;
+const closeTimeoutMs = 2000;
+
+/** Opens WebSocket connections. */
+export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebSocketOptions = {}): Connector {
+  return {
+    name: "websocket",
+    open(url, { onOpen, onFail }) {
+      let ws: InstanceType<WebSocketConstructor> | undefined;
+      let state: "opening" | "open" | "closing" | "over" = "opening";
+      let failure = "";
+      let drain: Timer | undefined;
+      let deadline: Timer | undefined;
+
+      const end = (code: number, reason: string): void => {
+        if (state === "over") return;
+        const opened = state !== "opening";
+        state = "over";
+        if (deadline) env.clearTimer(deadline);
+        if (drain) env.clearTimer(drain);
+        if (opened) transport.handlers.onClose(code, reason);
+        else onFail(reason);
+      };
+      const isFull = (): boolean => {
+        if (!drain && state === "open" && transport.bufferedBytes > highWaterBytes) {
+          drain = env.setTimer(() => {
+            drain = undefined;
+            if (state === "open" && !isFull()) transport.handlers.onDrain?.();
+          }, drainCheckMs);
+        }
+        return !!drain;
+      };
+      const transport = {
+        name: "websocket",
+        get bufferedBytes() {
+          return ws?.bufferedAmount ?? 0;
+        },
+        send({ data, text }) {
+          if (state !== "open") return true;
+          ws?.send((text && typeof data !== "string" ? new TextDecoder().decode(data) : data) as string);
+          return !isFull();
+        },
+        cork() {},
+        uncork: () => !isFull(),
+        pause() {},
+        resume() {},
+        close(code = 1000, reason) {
+          if (state !== "open") return;
+          state = "closing";
+          ws?.close(code, reason);
+          deadline = env.setTimer(transport.terminate, closeTimeoutMs);
+        },
+        terminate() {
+          if (state === "over") return;
+          state = "closing";
+          if (ws?.terminate) ws.terminate();
+          else ws?.close();
+          env.endOfTurn(() => end(1006, ""));
+        },
+      } as Transport;
+
+      try {
+        ws = new WebSocket(url);
+        ws.binaryType = "arraybuffer";
+        ws.onopen = () => {
+          if (state !== "opening") return;
+          state = "open";
+          onOpen(transport);
+        };
+        ws.onmessage = ({ data }: { data: string | ArrayBuffer }) => {
+          if (state === "open") transport.handlers.onFrame(typeof data === "string" ? data : new Uint8Array(data));
+        };
+        // Browsers say nothing here; `ws` has a message, and throws an error nobody listens to.
+        ws.onerror = ({ message }: { message?: string }) => {
+          failure = message ?? "";
+        };
+        ws.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason || failure);
+      } catch (error) {
+        env.endOfTurn(() => end(1006, `${error}`));
+      }
+      return {
+        cancel() {
+          if (state !== "opening") return;
+          state = "over";
+          ws?.close();
+        },
+      };
+    },
+  };
+}
