@@ -21,6 +21,15 @@ export interface Writable<T> extends Readable<T> {
   set(value: T): void;
 }
 
+/** Adds `run`; called back, takes it out. The same function may be added twice, and hears nothing once it was taken out. */
+export function addTo<A extends unknown[]>(set: Set<(...args: A) => void>, run: (...args: A) => void): Unsubscribe {
+  const listener = (...args: A): void => {
+    if (set.has(listener)) run(...args);
+  };
+  set.add(listener);
+  return () => void set.delete(listener);
+}
+
 /** Calls each listener with the arguments; throws the first error after all were called. */
 export function callAll<A extends unknown[]>(listeners: Iterable<(...args: A) => void>, ...args: A): void {
   const errors: unknown[] = [];
@@ -38,14 +47,7 @@ export function callAll<A extends unknown[]>(listeners: Iterable<(...args: A) =>
 /** A store that holds `value`. */
 export function createStore<T>(value: T): Writable<T> {
   const listeners = new Set<(value: T) => void>();
-  const listen = (run: (value: T) => void): Unsubscribe => {
-    // Wrapped, so that the same function may listen twice.
-    const listener = (next: T): void => {
-      if (listeners.has(listener)) run(next);
-    };
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  };
+  const listen = (run: (value: T) => void): Unsubscribe => addTo(listeners, run);
   return {
     get: () => value,
     set(next) {

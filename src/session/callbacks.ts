@@ -11,18 +11,21 @@ import { SyncError } from "../core/errors.ts";
 export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SyncError };
 
 export interface Callbacks {
-  /** An id for the wire; `settle` is called once, later. Throws SyncError `limit` when the table is full. */
+  /** An id for the wire; `settle` is called once, later. */
   open(timeoutMs: number, settle: (outcome: Outcome) => void): string;
   /** False: nobody waits for that id. */
   reply(id: string, value: unknown): boolean;
-  /** Settles all as failed with `error`. */
-  failAll(error: SyncError): void;
+  fail(id: string, error: SyncError): void;
+  /** Somebody still waits for it. */
+  waits(id: string): boolean;
+  /** Settles all but `kept` as failed with `error`. */
+  failAll(error: SyncError, kept?: { has(id: string): boolean }): void;
   readonly size: number;
   /** Replies that came too late or were never asked for. */
   readonly unknownReplies: number;
 }
 
-export function createCallbacks(env: Env, maxCallbacks: number): Callbacks {
+export function createCallbacks(env: Env): Callbacks {
   const waiting = new Map<string, { settle: (outcome: Outcome) => void; timer: Timer }>();
   let unknownReplies = 0;
   const finish = (id: string, outcome: Outcome): boolean => {
@@ -33,10 +36,9 @@ export function createCallbacks(env: Env, maxCallbacks: number): Callbacks {
     callback.settle(outcome);
     return true;
   };
-  const fail = (id: string, error: SyncError): boolean => finish(id, { ok: false, error });
+  const fail = (id: string, error: SyncError): void => void finish(id, { ok: false, error });
   return {
     open(timeoutMs, settle) {
-      if (waiting.size >= maxCallbacks) throw new SyncError("limit", `${maxCallbacks} requests wait for replies already.`, { retry: "later" });
       let id: string;
       do id = randomHex(env, 3);
       while (waiting.has(id));
@@ -49,8 +51,10 @@ export function createCallbacks(env: Env, maxCallbacks: number): Callbacks {
       if (!known) unknownReplies++;
       return known;
     },
-    failAll(error) {
-      for (const id of [...waiting.keys()]) fail(id, error);
+    fail,
+    waits: (id) => waiting.has(id),
+    failAll(error, kept) {
+      for (const id of [...waiting.keys()]) if (!kept?.has(id)) fail(id, error);
     },
     get size() {
       return waiting.size;

@@ -68,6 +68,8 @@ export type LineEvent =
   | { readonly type: "disconnect" }
   | { readonly type: "reconnect" }
   | { readonly type: "close" }
+  /** The other side does not keep the protocol. */
+  | { readonly type: "distrust" }
   /** The page became visible, the machine woke, the network came back. */
   | { readonly type: "probe"; readonly activity: number }
   | { readonly type: "handshake"; readonly line: number }
@@ -137,6 +139,8 @@ export function stepLine(state: LineState, event: LineEvent, now: Now, options: 
       return end("closed");
     case "handshake":
       return name === "connecting" ? [{ name: "connected", line, attempt, sinceMs: now.ms, seen: 0, pinging: false }, idle] : stay;
+    case "distrust":
+      return live ? lose("unexpected", 3000, "CLOSE_ABNORMAL") : stay;
     case "line-failed":
       return live ? lose("ws-error") : stay;
     case "line-closed":

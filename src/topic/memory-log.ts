@@ -38,6 +38,9 @@ class MemoryTopic implements OpenLog {
   #start = 0;
   #snapshot: StoredSnapshot | undefined;
   readonly #listeners = new Set<(first: number, records: readonly LogRecord[]) => void>();
+  /** Appended, and not yet told. */
+  #untold: { readonly first: number; readonly records: readonly LogRecord[] }[] = [];
+  #telling = false;
 
   constructor(env: Env, epoch: string, retention: Retention) {
     this.#env = env;
@@ -62,8 +65,22 @@ class MemoryTopic implements OpenLog {
     }
     this.#offset += records.length;
     this.#keep();
-    for (const listener of [...this.#listeners]) listener(first, records);
+    this.#untold.push({ first, records });
+    this.#tell();
     return "stored";
+  }
+
+  /** A listener may append: what it appends is told once everybody was told what is before it. */
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      for (let next = this.#untold.shift(); next; next = this.#untold.shift()) {
+        for (const listener of [...this.#listeners]) listener(next.first, next.records);
+      }
+    } finally {
+      this.#telling = false;
+    }
   }
 
   read(from: number, limit: { maxEntries: number; maxBytes: number }): LogRecord[] {

@@ -1,0 +1,197 @@
+/**
+ * `atom(sync, ref)` on the server: a value that only the server changes, and everyone who may reads.
+ *
+ * Always: `get()` after `update()` shows the update; the updates of one turn (or of `debounceMs`) become one entry;
+ * a value that the wire cannot carry is refused where it is made, and nothing of that turn is kept.
+ * Rules: docs/protocol.md ATOM1-ATOM9.
+ */
+import { type Pattern, type Ref, toRef } from "../core/definitions.ts";
+import { SyncError } from "../core/errors.ts";
+import type { User } from "../core/register.ts";
+import { createStore, type Readable } from "../core/store.ts";
+import { createAtomAuthority } from "../kind/atom-authority.ts";
+import type { Recipe } from "../kind/produce.ts";
+import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
+import { createMemoryLog } from "../topic/memory-log.ts";
+import type { Retention } from "../topic/log.ts";
+import { coreOf, type ServerCore } from "./core.ts";
+import type { Authorize } from "./grants.ts";
+import type { Topic } from "./topic.ts";
+import type { Hosted } from "./topics.ts";
+
+type ParamValues = { readonly [name: string]: string };
+
+export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
+  /** Overrides the definition's; a function for a pattern: the first value by params. */
+  readonly initial?: T | ((context: { readonly params: P }) => T);
+  /** `patches` (default) sends what changed, `value` the whole value each time. */
+  readonly mode?: "patches" | "value";
+  /** Gathers updates for so long instead of one turn. */
+  readonly debounceMs?: number;
+  readonly authorize?: Authorize;
+  readonly retention?: Partial<Retention>;
+  /** What a reader sees instead of the whole value: one derived topic per distinct key. */
+  readonly view?: ViewOptions<T, User, ViewKey, unknown>;
+}
+
+/** A server's handle of one atom. */
+export interface ServerAtom<T> extends Readable<T> {
+  readonly topic: string;
+  set(value: T): void;
+  /** A recipe as Immer has them: change the draft, or return a new value. Throws what the recipe throws. */
+  update(recipe: Recipe<T>): void;
+}
+
+/** A server's handle of a pattern of atoms. */
+export interface AtomFamily<T, P> {
+  /** The atom of those params, created with its initial value if it is not open. */
+  open(params: P): Promise<ServerAtom<T>>;
+  /** The names of those open. */
+  list(options?: { readonly prefix?: string }): string[];
+  /** Its readers see status `deleted`; the next `open` starts anew. */
+  delete(params: P): void;
+}
+
+export function atom<T, P extends ParamValues>(server: object, pattern: Pattern<"atom", T, P>, options?: ServerAtomOptions<T, P>): AtomFamily<T, P>;
+export function atom<T>(server: object, ref: Ref<"atom", T>, options?: ServerAtomOptions<T>): ServerAtom<T>;
+export function atom<T>(server: object, name: string, options: ServerAtomOptions<T> & { readonly initial: T }): ServerAtom<T>;
+export function atom<T>(
+  server: object,
+  target: Ref<"atom", T> | Pattern<"atom", T, never> | string,
+  options: ServerAtomOptions<T, never> = {},
+): ServerAtom<T> | AtomFamily<T, never> {
+  const core = coreOf(server);
+  const ref = toRef<"atom", T>("atom", target as Ref<"atom", T> | string) as Ref<"atom", T> | Pattern<"atom", T, never>;
+  const initial = "initial" in options ? options.initial : (ref.options as { initial?: T }).initial;
+  const handles = new Map<string, ServerAtom<T>>();
+  const host = (name: string, params: ParamValues): Hosted | Promise<Hosted> =>
+    hostAtom(core, name, {
+      ...options,
+      // A function is never a wire value, so it can only be the one that makes the initial value.
+      initial: typeof initial === "function" ? (initial as (context: { params: ParamValues }) => T)({ params }) : (initial as T),
+      onHandle: (handle) => void handles.set(name, handle),
+    });
+  core.topics.declare({ kind: "atom", pattern: ref.pattern, authorize: options.authorize, writeAction: "write", host });
+
+  if (typeof ref !== "function") {
+    void core.topics.open(ref.topic);
+    const handle = handles.get(ref.topic);
+    if (!handle) throw new SyncError("unsupported", `Atom "${ref.topic}" needs a log that opens at once.`);
+    return handle;
+  }
+  return {
+    async open(params: never) {
+      const { topic } = ref(params);
+      await core.topics.open(topic);
+      return handles.get(topic) as ServerAtom<T>;
+    },
+    list: ({ prefix = "" } = {}) => [...handles.keys()].filter((name) => name.startsWith(prefix)),
+    delete(params: never) {
+      const { topic } = ref(params);
+      core.topics.delete(topic, "deleted");
+      handles.delete(topic);
+    },
+  };
+}
+
+type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial"> & { readonly initial: T; onHandle(handle: ServerAtom<T>): void };
+
+function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): Hosted | Promise<Hosted> {
+  const { topics, delivery, env } = core;
+  const authority = createAtomAuthority<T>({ initial: options.initial, mode: options.mode ?? "patches" });
+  topics.pack(options.initial);
+  const shown = createStore<T>(authority.value);
+  const created = topics.create({ name, kind: "atom", catchUp: "snapshot", retention: options.retention, snapshot: authority.snapshot });
+
+  const ready = (topic: Topic): Hosted => {
+    const views = options.view ? createViews(core, topic, name, options.view, () => authority.snapshot() as T) : undefined;
+    let gathering = false;
+    const commit = (): void => {
+      gathering = false;
+      try {
+        // Packed here first, so that what cannot travel undoes the turn instead of half of it.
+        let entry: Uint8Array | undefined;
+        authority.take((steps) => {
+          entry = topics.pack(steps);
+        });
+        if (entry) {
+          void topics.append(topic, [entry]);
+          views?.update();
+        }
+      } catch (error) {
+        core.report(error, name);
+      }
+      shown.set(authority.value);
+    };
+    const changed = (): void => {
+      shown.set(authority.value);
+      if (gathering) return;
+      gathering = true;
+      if (options.debounceMs) env.setTimer(commit, options.debounceMs);
+      else delivery.beforeFlush(commit);
+    };
+    options.onHandle({
+      topic: name,
+      get: () => authority.value,
+      subscribe: shown.subscribe,
+      listen: shown.listen,
+      set(value) {
+        authority.set(value);
+        changed();
+      },
+      update(recipe) {
+        authority.update(recipe);
+        changed();
+      },
+    });
+    return {
+      topic,
+      ...(views ? { viewFor: views.topicFor, views: views.topics } : {}),
+      close: () => views?.close(),
+    };
+  };
+  return created instanceof Promise ? created.then(ready) : ready(created);
+}
+
+/** The derived topics of one atom, each on a memory log of its own. */
+function createViews<T>(core: ServerCore, parent: Topic, name: string, options: ViewOptions<T, User, ViewKey, unknown>, state: () => T) {
+  const view = createView(options);
+  const log = createMemoryLog(core.env);
+  const open = new Map<string, { readonly topic: Topic; readonly authority: ReturnType<typeof view.open> }>();
+  return {
+    topicFor(user: User): Topic {
+      const key = view.key(user);
+      const viewName = `${name}?view=${view.name(key)}`;
+      let derived = open.get(viewName);
+      if (!derived) {
+        const authority = view.open(key, state());
+        const topic = core.topics.create({ name: viewName, kind: parent.kind, catchUp: "snapshot", snapshot: authority.snapshot }, log) as Topic;
+        derived = { topic, authority };
+        open.set(viewName, derived);
+      }
+      return derived.topic;
+    },
+    topics: () => [...open.values()].map(({ topic }) => topic),
+    update(): void {
+      for (const [viewName, { topic, authority }] of open) {
+        if (topic.subscriptions.size === 0) {
+          // Nobody reads it: opened anew, and with a new epoch, when somebody does.
+          topic.close();
+          void log.delete(viewName);
+          open.delete(viewName);
+          continue;
+        }
+        try {
+          const steps = authority.update(state());
+          if (steps) void core.topics.append(topic, [core.topics.pack(steps)]);
+        } catch (error) {
+          core.report(error, viewName);
+        }
+      }
+    },
+    close(): void {
+      for (const { topic } of open.values()) topic.close();
+      open.clear();
+    },
+  };
+}

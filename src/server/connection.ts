@@ -1,0 +1,349 @@
+/**
+ * One connection: what leaves on it, in which order, and how fast.
+ *
+ * A flush, at the end of a turn in which something happened, writes under one cork: control messages, then the entries
+ * and snapshot parts its cursors have not sent, then replies, then pushes. While the socket is full nothing is queued
+ * but small messages: cursors wait where they are.
+ *
+ * Always: a reply leaves behind the entries that were appended before it (REPLY2); a connection that reads nothing
+ * holds at most 64 KiB plus one flush, and `maxWaiting` small messages.
+ * Rules: docs/protocol.md REPLY1-REPLY3, DELIVER1-DELIVER6.
+ */
+import type { User } from "../core/register.ts";
+import { createLanes, type Lanes } from "../tail/lanes.ts";
+import type { Bucket } from "../tail/bucket.ts";
+import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
+import type { Framer } from "./frames.ts";
+import type { Session } from "./sessions.ts";
+import type { Subscription } from "./subscription.ts";
+import { maxJoinedBytes } from "./topic.ts";
+
+/** Bytes of entries and snapshot parts that one connection is given in one flush. */
+const flushBytes = 64 * 1024;
+
+/** What waits in a lane. */
+export interface Outgoing {
+  readonly frame: Frame;
+  /** The subscription whose entries may follow once this has left. */
+  readonly opens?: readonly Subscription[];
+}
+
+/** Why reading is paused: its rate is over, or too much waits to be sent. */
+export const pauseReasons = { rate: 1, waiting: 2 } as const;
+export type PauseReason = (typeof pauseReasons)[keyof typeof pauseReasons];
+
+/** What a connection needs of its server. */
+export interface ConnectionHost {
+  /** Asks for a flush at the end of this turn. */
+  flushLater(connection: Connection): void;
+  nowMs(): number;
+  readonly maxWaiting: number;
+  readonly counters: { droppedPushes: number; messagesOut: number };
+  receive(connection: Connection, data: string | Uint8Array): void;
+  closed(connection: Connection, code: number, reason: string): void;
+}
+
+export class Connection implements TransportHandlers {
+  readonly id: string;
+  readonly transport: Transport;
+  readonly framer: Framer;
+  /** An anonymous user's is replaced by hello with the one of its session. */
+  user: User;
+  readonly clientId: string;
+  /** Offered `sync=1`. */
+  readonly offersSync: boolean;
+  /** Set by hello. */
+  session: Session | undefined;
+  subscriptions: Map<number, Subscription> | undefined;
+  /** Waits for the flush. */
+  queued = false;
+  closed = false;
+  /** The server has asked for the close; it is only waited for. */
+  closing = false;
+  /** When the transport last said that it is full; 0: it is not. */
+  blockedSinceMs = 0;
+  /** Keepalive: messages heard, and how many at the last look. */
+  heard = 0;
+  heardAtCheck = 0;
+  checkAtMs = 0;
+  pinged = false;
+  /** Requests whose handlers have not answered. */
+  openCallbacks = 0;
+  messages: Bucket | undefined;
+  bytes: Bucket | undefined;
+  newTopics: Bucket | undefined;
+  overRateSinceMs = 0;
+  malformed = 0;
+  malformedSinceMs = 0;
+  readonly #host: ConnectionHost;
+  #lanes: Lanes<Outgoing> | undefined;
+  /** Packed events that wait; neighbours leave as one batch. */
+  #pushes: Uint8Array[] | undefined;
+  #pending: Subscription[] = [];
+  /** The first `replies` and `pushes` of those that wait leave once those cursors are where they should be. */
+  #barrier: { replies: number; pushes: number; readonly waits: readonly { readonly subscription: Subscription; readonly offset: number }[] } | undefined;
+  /** Bits of PauseReason. */
+  #pauses = 0;
+
+  constructor(
+    host: ConnectionHost,
+    options: { id: string; transport: Transport; framer: Framer; user: User; clientId: string; offersSync: boolean },
+  ) {
+    this.#host = host;
+    this.id = options.id;
+    this.transport = options.transport;
+    this.framer = options.framer;
+    this.user = options.user;
+    this.clientId = options.clientId;
+    this.offersSync = options.offersSync;
+  }
+
+  /** Messages that wait to leave. */
+  get waiting(): number {
+    return (this.#lanes?.length ?? 0) + (this.#pushes?.length ?? 0);
+  }
+
+  get readingPaused(): boolean {
+    return this.#pauses !== 0;
+  }
+
+  get ratePaused(): boolean {
+    return (this.#pauses & pauseReasons.rate) !== 0;
+  }
+
+  /** Stops reading; it goes on once every reason was lifted. */
+  pauseReading(reason: PauseReason): void {
+    if (this.#pauses === 0) this.transport.pause();
+    this.#pauses |= reason;
+  }
+
+  resumeReading(reason: PauseReason): void {
+    if ((this.#pauses & reason) === 0) return;
+    this.#pauses &= ~reason;
+    if (this.#pauses === 0 && !this.closed) this.transport.resume();
+  }
+
+  /** Control: leaves before any reply. */
+  control(frame: Frame, opens?: readonly Subscription[]): void {
+    this.#push("urgent", opens ? { frame, opens } : { frame });
+  }
+
+  /** A reply, an acknowledgement: leaves behind the entries appended before now. */
+  reply(frame: Frame): void {
+    this.#push("normal", { frame });
+  }
+
+  /** A pushed event: joins its neighbours in one batch. False: too many wait, dropped and counted. */
+  push(event: Uint8Array): boolean {
+    if (this.closed) return true;
+    if (this.waiting >= this.#host.maxWaiting) {
+      this.#host.counters.droppedPushes++;
+      return false;
+    }
+    this.#pushes ??= [];
+    this.#pushes.push(event);
+    this.#queued();
+    return true;
+  }
+
+  #push(lane: "urgent" | "normal", item: Outgoing): void {
+    if (this.closed) return;
+    this.#lanes ??= createLanes<Outgoing>({ urgent: 4096, normal: this.#host.maxWaiting * 4, bulk: 1, lossy: 1 });
+    // Reading was paused at maxWaiting long before: only what was under way then can get here.
+    if (this.#lanes.push(lane, item)) this.#queued();
+    else this.transport.terminate();
+  }
+
+  #queued(): void {
+    if (this.waiting >= this.#host.maxWaiting) this.pauseReading(pauseReasons.waiting);
+    this.#host.flushLater(this);
+  }
+
+  /** This subscription has something to send. */
+  wake(subscription: Subscription): void {
+    if (subscription.pending || this.closed) return;
+    subscription.pending = true;
+    this.#pending.push(subscription);
+    if (!this.blockedSinceMs) this.#host.flushLater(this);
+  }
+
+  onFrame(data: string | Uint8Array): void {
+    this.#host.receive(this, data);
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#host.closed(this, code, reason);
+  }
+
+  onDrain(): void {
+    if (!this.blockedSinceMs) return;
+    this.blockedSinceMs = 0;
+    this.#host.flushLater(this);
+  }
+
+  /** Writes what may leave now; called by the server at the end of a turn. */
+  flush(): void {
+    if (this.blockedSinceMs || this.closed) return;
+    const { transport } = this;
+    transport.cork();
+    let room = this.#flushLane("urgent", Number.POSITIVE_INFINITY);
+    if (room) room = this.#flushEntries();
+    if (room) room = this.#flushReplies();
+    if (!transport.uncork()) room = false;
+    // 0 would say that it is not blocked.
+    if (!room) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
+    // The budget of this flush is spent, not the socket: the rest follows in the next turn.
+    else if (this.#pending.length) this.#host.flushLater(this);
+    if (this.#pauses && this.waiting < this.#host.maxWaiting) this.resumeReading(pauseReasons.waiting);
+  }
+
+  /** True: nothing is left that was asked for before now. */
+  get caughtUp(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  forget(subscription: Subscription): void {
+    if (!subscription.pending) return;
+    subscription.pending = false;
+    this.#pending = this.#pending.filter((other) => other !== subscription);
+  }
+
+  release(): void {
+    this.closed = true;
+    this.#pending = [];
+    this.#barrier = undefined;
+    this.#pushes = undefined;
+    this.#lanes?.clear();
+  }
+
+  /** False: the transport is full. */
+  #flushEntries(): boolean {
+    let budget = flushBytes;
+    let room = true;
+    const pending = this.#pending;
+    let done = 0;
+    for (; done < pending.length && room && budget > 0; done++) {
+      const subscription = pending[done] as Subscription;
+      const { topic, feed } = subscription;
+      subscription.pending = false;
+      while (room && budget > 0) {
+        if (subscription.snapshot) {
+          const { snapshot } = subscription;
+          const part = snapshot.parts[snapshot.next++] as Frame;
+          budget -= part.data.length;
+          room = this.#send(part);
+          if (snapshot.next === snapshot.parts.length) {
+            subscription.snapshot = undefined;
+            subscription.state = "live";
+            // Not earlier: replies wait for the cursor, and must not overtake a snapshot that has their effect.
+            subscription.cursor = snapshot.offset;
+          }
+          continue;
+        }
+        if (subscription.state === "held" || subscription.cursor >= feed.tail.next - 1) break;
+        if (subscription.cursor + 1 < feed.tail.first) {
+          room = this.#overtaken(subscription);
+          continue;
+        }
+        const { frame, last } = topic.frame(feed, subscription.cursor + 1);
+        budget -= frame.data.length;
+        subscription.cursor = last;
+        room = this.#send(frame);
+      }
+      if (subscription.snapshot || (subscription.state === "live" && subscription.cursor < feed.tail.next - 1)) {
+        // Not finished: it stays, behind the others, so that one large topic does not starve the rest.
+        subscription.pending = true;
+        pending.push(subscription);
+        if (budget <= 0 || !room) {
+          done++;
+          break;
+        }
+      }
+    }
+    if (done === pending.length) pending.length = 0;
+    else this.#pending = pending.slice(done);
+    return room;
+  }
+
+  /** The tail dropped what this reader still wanted: it is told, and given a snapshot or the oldest entries kept. */
+  #overtaken(subscription: Subscription): boolean {
+    const { topic, feed } = subscription;
+    const snapshot = topic.catchUp === "snapshot" ? topic.snapshot(feed) : undefined;
+    const at = snapshot ? snapshot.offset : feed.tail.first - 1;
+    if (snapshot) {
+      subscription.state = "snapshot";
+      subscription.snapshot = { ...snapshot, next: 0 };
+    } else {
+      subscription.cursor = at;
+    }
+    return this.#send(this.framer.event("sync/gap", [topic.id, topic.id, [topic.epoch, at], "overtaken"]));
+  }
+
+  /** Replies first, then pushes, as Sente's buffering has them. */
+  #flushReplies(): boolean {
+    let room = true;
+    while (room && this.waiting) {
+      if (!this.#barrier) {
+        if (this.caughtUp) return this.#flushLane("normal", Number.POSITIVE_INFINITY) && this.#flushPushes(Number.POSITIVE_INFINITY);
+        // Cursors are behind: they hold back what was queued so far until they reach where they should be now.
+        const waits = this.#pending.map((subscription) => ({ subscription, offset: subscription.topic.head }));
+        this.#barrier = { replies: this.#lanes?.length ?? 0, pushes: this.#pushes?.length ?? 0, waits };
+      }
+      const barrier = this.#barrier;
+      if (!barrier.waits.every(({ subscription, offset }) => subscription.cursor >= offset || !this.#holds(subscription))) break;
+      let before = this.waiting;
+      room = this.#flushLane("normal", barrier.replies);
+      barrier.replies -= before - this.waiting;
+      if (!room) break;
+      before = this.waiting;
+      room = this.#flushPushes(barrier.pushes);
+      barrier.pushes -= before - this.waiting;
+      if (barrier.pushes === 0) this.#barrier = undefined;
+    }
+    return room;
+  }
+
+  /** Sends at most `count` of the pushed events, as batches. False: the transport is full. */
+  #flushPushes(count: number): boolean {
+    const pushes = this.#pushes;
+    let room = true;
+    let done = 0;
+    while (pushes && room && done < Math.min(count, pushes.length)) {
+      let bytes = 0;
+      const start = done;
+      do bytes += (pushes[done++] as Uint8Array).length;
+      while (done < Math.min(count, pushes.length) && bytes + (pushes[done] as Uint8Array).length <= maxJoinedBytes);
+      room = this.#send(this.framer.batch(pushes.slice(start, done)));
+    }
+    if (done === pushes?.length) this.#pushes = undefined;
+    else pushes?.splice(0, done);
+    return room;
+  }
+
+  #send(frame: Frame): boolean {
+    this.#host.counters.messagesOut++;
+    return this.transport.send(frame);
+  }
+
+  #holds(subscription: Subscription): boolean {
+    return this.subscriptions?.get(subscription.topic.id) === subscription;
+  }
+
+  /** Sends at most `count` of what waits in that lane. False: the transport is full. */
+  #flushLane(lane: "urgent" | "normal", count: number): boolean {
+    const lanes = this.#lanes;
+    let room = true;
+    while (room && count-- > 0) {
+      const item = lanes?.shift(lane);
+      if (!item) break;
+      room = this.#send(item.frame);
+      for (const subscription of item.opens ?? []) {
+        // Another one may have taken its place, or it was given up, before its answer left.
+        if (subscription.state !== "held" || !this.#holds(subscription)) continue;
+        subscription.state = subscription.snapshot ? "snapshot" : "live";
+        this.wake(subscription);
+      }
+    }
+    return room;
+  }
+}

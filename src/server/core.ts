@@ -1,0 +1,49 @@
+/**
+ * What the parts of one server share. Verbs (`atom(sync, …)`) reach it through `coreOf`; an application never sees it.
+ */
+import type { Env } from "../core/env.ts";
+import { SyncError } from "../core/errors.ts";
+import type { Packer } from "../wire/packer.ts";
+import type { Delivery } from "./delivery.ts";
+import type { ServerLimits } from "./limits.ts";
+import type { Topics } from "./topics.ts";
+
+export interface Counters {
+  messagesIn: number;
+  messagesOut: number;
+  bytesIn: number;
+  malformed: number;
+  badEvents: number;
+  unhandledEvents: number;
+  refused: number;
+  droppedPushes: number;
+  ratePauses: number;
+  closedStuck: number;
+  closedSilent: number;
+  closedFlooding: number;
+  handlerErrors: number;
+}
+
+export interface ServerCore {
+  readonly env: Env;
+  readonly limits: ServerLimits;
+  /** The packer that log records are kept in. */
+  readonly kept: Packer;
+  readonly topics: Topics;
+  readonly delivery: Delivery;
+  readonly counters: Counters;
+  /** For what has no caller to tell. */
+  report(error: unknown, where: string): void;
+}
+
+const cores = new WeakMap<object, ServerCore>();
+
+export function setCore(server: object, core: ServerCore): void {
+  cores.set(server, core);
+}
+
+export function coreOf(server: object): ServerCore {
+  const core = cores.get(server);
+  if (!core) throw new SyncError("invalid", "The first argument must be what createServer returned.");
+  return core;
+}

@@ -1,0 +1,168 @@
+/**
+ * From a frame to what it asks for: decode, count, route. The server's side of the session.
+ *
+ * Always: a frame that cannot be read harms nobody: it is counted, and three in ten seconds close that connection;
+ * every message counts as a sign of life before it is unpacked (PING3).
+ * Rules: docs/protocol.md WRAP1-WRAP4, EVENT1-EVENT6, HELLO1-HELLO5, LIMIT1-LIMIT12.
+ */
+import { SyncError, toWireError } from "../core/errors.ts";
+import { errorEvent, event, readUp } from "../session/messages/sente.ts";
+import { readHello, readIds, readPositions, readSubscribe, readWrite, sync, version, type WireLimits } from "../session/messages/sync.ts";
+import { createBucket, type Rate, waitMs } from "../tail/bucket.ts";
+import { defaultBudget } from "../wire/packer.ts";
+import { type Connection, pauseReasons } from "./connection.ts";
+import type { ServerCore } from "./core.ts";
+import type { Handlers } from "./handlers.ts";
+import { closeCodes } from "./limits.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Subscriptions } from "./subscribe.ts";
+import type { Users } from "./users.ts";
+
+const malformedWindowMs = 10_000;
+const malformedAllowed = 3;
+/** Above the rate for so long without a pause, and the connection is closed. */
+const floodingMs = 30_000;
+
+export interface Inbound {
+  receive(connection: Connection, data: string | Uint8Array): void;
+}
+
+interface InboundHost {
+  readonly core: ServerCore;
+  readonly boot: string;
+  readonly handlers: Handlers;
+  readonly subscriptions: Subscriptions;
+  readonly sessions: Sessions;
+  readonly users: Users;
+  close(connection: Connection, code: number, reason: string): void;
+}
+
+export function createInbound({ core, boot, handlers, subscriptions, sessions, users, close }: InboundHost): Inbound {
+  const { env, limits, counters } = core;
+  const wireLimits: WireLimits = {
+    maxFrameBytes: limits.maxFrameBytes,
+    maxSubscriptions: limits.maxSubscriptions,
+    maxCallbacks: limits.maxCallbacks,
+  };
+  const limited = Number.isFinite(limits.messages.perSecond) || Number.isFinite(limits.bytes.perSecond);
+
+  const malformed = (connection: Connection, error: unknown): void => {
+    counters.malformed++;
+    core.report(error, connection.id);
+    const now = env.monotonicMs();
+    if (!connection.malformed || now - connection.malformedSinceMs > malformedWindowMs) {
+      connection.malformedSinceMs = now;
+      connection.malformed = 0;
+    }
+    if (++connection.malformed >= malformedAllowed) close(connection, closeCodes.malformed, "malformed");
+  };
+
+  /** Pauses reading until the rate allows the next message; what was read already is still handled, on credit. */
+  const meter = (connection: Connection, length: number): void => {
+    const now = env.monotonicMs();
+    connection.messages ??= createBucket(limits.messages, now);
+    connection.bytes ??= createBucket(limits.bytes, now);
+    const pauseMs = Math.max(charge(connection.messages, limits.messages, now, 1), charge(connection.bytes, limits.bytes, now, length));
+    // Half of the burst is back: it was a burst, not a flood.
+    if (pauseMs === 0 && connection.messages.tokens > limits.messages.burst / 2) connection.overRateSinceMs = 0;
+    if (pauseMs === 0 || connection.ratePaused) return;
+    counters.ratePauses++;
+    connection.overRateSinceMs ||= now;
+    if (now - connection.overRateSinceMs > floodingMs) {
+      counters.closedFlooding++;
+      return close(connection, closeCodes.tooMany, "rate-limited");
+    }
+    connection.pauseReading(pauseReasons.rate);
+    env.setTimer(() => connection.resumeReading(pauseReasons.rate), pauseMs);
+  };
+
+  const hello = (connection: Connection, data: unknown, callback: unknown): void => {
+    const message = readHello(data);
+    const reply = (value: unknown): void => connection.control(connection.framer.message(value, callback));
+    if (!message) return reply(event(errorEvent, toWireError(new SyncError("invalid", "Not a hello."))));
+    if (message.v !== version) {
+      const error = new SyncError("unsupported", `This server speaks version ${version}, not ${message.v}.`, { data: { version } });
+      return reply(event(errorEvent, toWireError(error)));
+    }
+    if (connection.session) return reply(event(errorEvent, toWireError(new SyncError("conflict", "Hello was said already."))));
+    users.remove(connection);
+    const { session, resumed } = sessions.attach(connection, message.session, message.token);
+    users.add(connection);
+    const { id, token, replica } = session;
+    reply({ session: id, token, replica, resumed, boot, limits: wireLimits, user: connection.user });
+  };
+
+  const control = (connection: Connection, id: string, data: unknown, callback: unknown): boolean => {
+    switch (id) {
+      case sync.hello:
+        hello(connection, data, callback);
+        return true;
+      case sync.subscribe: {
+        const items = readSubscribe(data);
+        if (items) subscriptions.subscribe(connection, items, callback);
+        return items !== undefined;
+      }
+      case sync.unsubscribe: {
+        const ids = readIds(data);
+        if (ids) subscriptions.unsubscribe(connection, ids);
+        if (ids && callback !== null) connection.control(connection.framer.message(true, callback));
+        return ids !== undefined;
+      }
+      case sync.position: {
+        const asked = readPositions(data);
+        if (asked) connection.control(connection.framer.message(subscriptions.positions(connection, asked), callback));
+        return asked !== undefined;
+      }
+      case sync.write: {
+        const write = readWrite(data);
+        if (write) subscriptions.write(connection, write.id, write.firstSeq, write.ops);
+        return write !== undefined;
+      }
+      default:
+        return false;
+    }
+  };
+
+  return {
+    receive(connection, data) {
+      if (connection.closed) return;
+      connection.heard++;
+      counters.messagesIn++;
+      counters.bytesIn += data.length;
+      if (limited) meter(connection, data.length);
+      let message: unknown;
+      try {
+        message = connection.framer.packer.unpack(data, defaultBudget);
+      } catch (error) {
+        return malformed(connection, error);
+      }
+      const up = readUp(message);
+      switch (up.type) {
+        case "event":
+          if (connection.offersSync && up.id.startsWith("sync/")) {
+            if (!control(connection, up.id, up.data, up.callback)) {
+              malformed(connection, new SyncError("malformed", `Unreadable ${up.id}.`));
+            }
+            return;
+          }
+          return handlers.handle(connection, up.id, up.data, up.callback);
+        case "ping":
+          if (up.callback !== null) connection.control(connection.framer.message("pong", up.callback));
+          return handlers.local(connection, "chsk/ws-ping");
+        case "pong":
+          return handlers.local(connection, "chsk/ws-pong");
+        case "bad-event":
+          return handlers.bad(connection, up);
+        case "malformed":
+          return malformed(connection, new SyncError("malformed", "A message is a vector [value callback]."));
+      }
+    },
+  };
+}
+
+/** Takes `amount`, into debt if need be; how long until the debt is paid. */
+function charge(bucket: ReturnType<typeof createBucket>, rate: Rate, nowMs: number, amount: number): number {
+  const pauseMs = waitMs(bucket, nowMs, Math.min(amount, rate.burst));
+  bucket.tokens -= amount;
+  return pauseMs;
+}

@@ -1,0 +1,44 @@
+/**
+ * Finds dead and stuck connections in one sweep over all: no timer per connection.
+ *
+ * A connection from which nothing was heard for half of `keepaliveMs` is pinged, and closed when nothing is heard within
+ * `pingTimeoutMs` after that. One whose socket has not drained for `stuckMs` is closed, too.
+ * Always: a connection that spoke since the last look costs one comparison.
+ * Rules: docs/protocol.md PING1-PING6. Source: sente-wire section 9.
+ */
+import type { Connection } from "./connection.ts";
+
+export interface KeepaliveOptions {
+  /** As Sente's `ws-kalive-ms`: half of it idle, and a ping goes out. Default 25 000; 0 turns pings off. */
+  readonly keepaliveMs: number;
+  /** Anything heard within it will do. Default 10 000. */
+  readonly pingTimeoutMs: number;
+}
+
+export const defaultKeepalive: KeepaliveOptions = { keepaliveMs: 25_000, pingTimeoutMs: 10_000 };
+
+export type Verdict = "fine" | "ping" | "silent" | "stuck";
+
+/** What is to be done about the connection now. */
+export function check(connection: Connection, nowMs: number, options: KeepaliveOptions, stuckMs: number): Verdict {
+  if (connection.closing) return "fine";
+  if (connection.blockedSinceMs && nowMs - connection.blockedSinceMs > stuckMs) return "stuck";
+  // While it is us who do not read, silence says nothing.
+  if (!options.keepaliveMs || nowMs < connection.checkAtMs || connection.readingPaused) return "fine";
+  if (connection.heard !== connection.heardAtCheck) {
+    connection.heardAtCheck = connection.heard;
+    connection.pinged = false;
+    connection.checkAtMs = nowMs + options.keepaliveMs / 2;
+    return "fine";
+  }
+  if (connection.pinged) return "silent";
+  connection.pinged = true;
+  connection.checkAtMs = nowMs + options.pingTimeoutMs;
+  return "ping";
+}
+
+/** How often to look: often enough to be late by a quarter of the shorter time at most. */
+export function sweepEveryMs({ keepaliveMs, pingTimeoutMs }: KeepaliveOptions): number {
+  const shortest = Math.min(keepaliveMs ? keepaliveMs / 2 : 10_000, pingTimeoutMs || 10_000);
+  return Math.min(2500, Math.max(25, shortest / 4));
+}

@@ -1,0 +1,224 @@
+/**
+ * What a connection asks of topics: subscribe, unsubscribe, position, write.
+ *
+ * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
+ * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
+ * Rules: docs/protocol.md SUB1-SUB9, WRITE1-WRITE5, GRANT1-GRANT5.
+ */
+import { SyncError, toWireError } from "../core/errors.ts";
+import type { User } from "../core/register.ts";
+import { type Since, type Subscribe, sync } from "../session/messages/sync.ts";
+import { createBucket, take } from "../tail/bucket.ts";
+import type { Connection } from "./connection.ts";
+import type { ServerCore } from "./core.ts";
+import { type Authorize, ask } from "./grants.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Feed, Topic } from "./topic.ts";
+import type { Resolved } from "./topics.ts";
+
+type Answer = { readonly id: number; readonly at: [string, number]; readonly recovered: boolean; readonly durability: string } | { readonly error: unknown };
+type Opened = { readonly answer: Answer; readonly subscription?: Subscription };
+
+export interface Subscriptions {
+  subscribe(connection: Connection, items: readonly (Subscribe | undefined)[], callback: unknown): void;
+  unsubscribe(connection: Connection, ids: readonly number[]): void;
+  /** The server's own positions for those topics, as the peer should have them once it reads the reply. */
+  positions(connection: Connection, asked: readonly [id: number, offset: number][]): [id: number, offset: number][];
+  write(connection: Connection, id: number, firstSeq: number, ops: readonly unknown[]): void;
+  /** What that user reads of a topic now: its name, position and value. Throws SyncError. */
+  render(user: User, name: string): Promise<[name: string, at: [string, number], value: unknown]>;
+  /** Ends one subscription and tells its reader. */
+  end(subscription: Subscription, code: string): void;
+  /** The connection is gone. */
+  release(connection: Connection): void;
+}
+
+export function createSubscriptions(core: ServerCore, authorize: Authorize | undefined): Subscriptions {
+  const { topics, limits, counters } = core;
+
+  const refuse = (error: unknown): Opened => {
+    counters.refused++;
+    return { answer: { error: toWireError(error) } };
+  };
+
+  const grant = (user: User, resolved: Resolved, name: string, action: "read" | "write" | "publish"): boolean | Promise<boolean> => {
+    const { declaration, params } = resolved;
+    const request = { user, action, kind: declaration.kind, topic: name, params };
+    return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
+  };
+
+  const settleOn = (connection: Connection) => (message: string, id: number, seq: number, outcome: unknown): void =>
+    connection.reply(connection.framer.event(message, [id, seq, outcome]));
+
+  const remove = (subscription: Subscription): void => {
+    const { connection, topic } = subscription;
+    topic.subscriptions.delete(subscription);
+    connection.subscriptions?.delete(topic.id);
+    connection.forget(subscription);
+  };
+
+  /** The declaration of a topic that this user may read, or write; throws SyncError. */
+  const enter = async (user: User, name: string, read: boolean): Promise<Resolved> => {
+    const resolved = topics.resolve(name);
+    if (!resolved) throw new SyncError("not-declared", `Nothing declares the topic "${name}".`);
+    const allowed = grant(user, resolved, name, read ? "read" : resolved.declaration.writeAction);
+    if (!(allowed instanceof Promise ? await allowed : allowed)) throw new SyncError("forbidden", `Not allowed: "${name}".`);
+    return resolved;
+  };
+
+  const open = async (connection: Connection, item: Subscribe): Promise<Opened> => {
+    const { kind } = (await enter(connection.user, item.topic, item.read)).declaration;
+    if (kind !== item.kind) throw new SyncError("invalid", `Topic "${item.topic}" is of kind ${kind}, not ${item.kind}.`);
+    if (!topics.opened(item.topic)) {
+      const now = core.env.monotonicMs();
+      connection.newTopics ??= createBucket(limits.newTopics, now);
+      if (!take(connection.newTopics, now, 1)) throw new SyncError("rate-limited", "Too many new topics in a minute.");
+    }
+    const opened = topics.open(item.topic);
+    const hosted = opened instanceof Promise ? await opened : opened;
+    const topic = item.read && hosted.viewFor ? hosted.viewFor(connection.user) : hosted.topic;
+    const made = topic.feed(connection.framer);
+    const feed = made instanceof Promise ? await made : made;
+    if (connection.closed) throw new SyncError("closed");
+    return attach(connection, item, topic, feed);
+  };
+
+  const attach = (connection: Connection, item: Subscribe, topic: Topic, feed: Feed): Opened => {
+    connection.subscriptions ??= new Map();
+    const before = connection.subscriptions.get(topic.id);
+    if (before) remove(before);
+    if (connection.subscriptions.size >= limits.maxSubscriptions) {
+      return refuse(new SyncError("limit", `${limits.maxSubscriptions} topics on one connection.`));
+    }
+    const start = startingPoint(topic, feed, item.since, item.read);
+    const subscription: Subscription = {
+      connection,
+      topic,
+      feed,
+      name: item.topic,
+      read: item.read,
+      // A snapshot on its way brings the cursor with its last part.
+      cursor: start.snapshot ? 0 : start.offset,
+      state: "held",
+      snapshot: start.snapshot,
+      pending: false,
+      mayWrite: item.read ? undefined : true,
+    };
+    connection.subscriptions.set(topic.id, subscription);
+    // Writers stay held: they are never woken, but end with the topic.
+    topic.subscriptions.add(subscription);
+    const at: [string, number] = [topic.epoch, start.offset];
+    return { subscription, answer: { id: topic.id, at, recovered: start.recovered, durability: topic.log.durability } };
+  };
+
+  return {
+    subscribe(connection, items, callback) {
+      const opening = items.map(async (item) => {
+        if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
+        return open(connection, item).catch(refuse);
+      });
+      void Promise.all(opening).then((opened) => {
+        if (connection.closed) return;
+        const opens = opened.flatMap(({ subscription }) => (subscription?.read ? [subscription] : []));
+        connection.control(connection.framer.message(opened.map(({ answer }) => answer), callback), opens);
+      });
+    },
+    unsubscribe(connection, ids) {
+      for (const id of ids) {
+        const subscription = connection.subscriptions?.get(id);
+        if (subscription) remove(subscription);
+      }
+    },
+    positions: (connection, asked) =>
+      asked.flatMap(([id]) => {
+        const subscription = connection.subscriptions?.get(id);
+        return subscription?.state === "live" ? [[id, subscription.cursor] as [number, number]] : [];
+      }),
+    write(connection, id, firstSeq, ops) {
+      const { session } = connection;
+      const subscription = connection.subscriptions?.get(id);
+      const settle = settleOn(connection);
+      if (!session || !subscription) {
+        counters.refused++;
+        const error = toWireError(new SyncError("invalid", "Say hello and subscribe before writing."));
+        for (const index of ops.keys()) settle(sync.reject, id, firstSeq + index, error);
+        return;
+      }
+      const decide = (allowed: boolean): void => {
+        const hosted = topics.opened(subscription.name);
+        const run = hosted?.decide;
+        const last = session.seqs.get(subscription.name) ?? 0;
+        let seq = firstSeq;
+        const entries: Uint8Array[] = [];
+        const store = (): void => {
+          if (!entries.length || !hosted) return;
+          // Before the append: a listener of it may append more.
+          const offset = hosted.topic.head + entries.length;
+          const upTo = seq - 1;
+          const acknowledge = (): void => settle(sync.ack, id, upTo, offset);
+          const stored = topics.append(hosted.topic, entries.splice(0));
+          if (stored instanceof Promise) void stored.then(acknowledge);
+          else acknowledge();
+        };
+        for (const op of ops) {
+          try {
+            if (!allowed) throw new SyncError("forbidden", `Not allowed to write "${subscription.name}".`);
+            if (!run) throw new SyncError("unsupported", `Clients do not write "${subscription.name}".`);
+            if (seq <= last) throw new SyncError("conflict", `Sequence number ${seq} was used before.`);
+            const entry = run(op, { replica: session.replica, user: connection.user, nowMs: core.env.nowMs() });
+            entries.push(topics.pack(entry));
+            seq++;
+          } catch (error) {
+            counters.refused++;
+            store();
+            settle(sync.reject, id, seq++, toWireError(error));
+          }
+        }
+        store();
+        session.seqs.set(subscription.name, Math.max(last, seq - 1));
+      };
+      const resolved = topics.resolve(subscription.name);
+      subscription.mayWrite ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;
+      // Until the answer is there, later writes wait behind the first: same promise, same order.
+      if (subscription.mayWrite instanceof Promise) {
+        void subscription.mayWrite.then((allowed) => {
+          subscription.mayWrite = allowed;
+          // It may have ended meanwhile.
+          decide(allowed && connection.subscriptions?.get(id) === subscription);
+        });
+      } else {
+        decide(subscription.mayWrite);
+      }
+    },
+    async render(user, name) {
+      await enter(user, name, true);
+      const hosted = await topics.open(name);
+      const topic = hosted.viewFor ? hosted.viewFor(user) : hosted.topic;
+      return [name, [topic.epoch, topic.head], topic.state()];
+    },
+    end(subscription, code) {
+      remove(subscription);
+      subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
+    },
+    release(connection) {
+      for (const subscription of connection.subscriptions?.values() ?? []) subscription.topic.subscriptions.delete(subscription);
+      connection.subscriptions = undefined;
+    },
+  };
+}
+
+type Start = { readonly offset: number; readonly recovered: boolean; readonly snapshot: Subscription["snapshot"] };
+
+/** Where a reader that has everything up to `since` goes on. */
+function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: boolean): Start {
+  const { head } = topic;
+  if (!read) return { offset: head, recovered: true, snapshot: undefined };
+  const known = since !== null && (since.epoch === null || since.epoch === topic.epoch) && since.offset <= head;
+  if (known && since.offset + 1 >= feed.tail.first) return { offset: since.offset, recovered: true, snapshot: undefined };
+  if (topic.catchUp === "snapshot") {
+    const { offset, parts } = topic.snapshot(feed);
+    return { offset, recovered: false, snapshot: { offset, parts, next: 0 } };
+  }
+  // A channel has no state to send: a newcomer starts now, one who missed entries gets all that is kept.
+  return since === null ? { offset: head, recovered: true, snapshot: undefined } : { offset: feed.tail.first - 1, recovered: false, snapshot: undefined };
+}

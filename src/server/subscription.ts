@@ -1,0 +1,27 @@
+/**
+ * One connection's cursor in one topic: all that a reader costs.
+ *
+ * Always: `cursor` is the offset of the last entry handed to the transport, or of the snapshot being sent.
+ * Rules: docs/protocol.md SUB1-SUB9.
+ */
+import type { Frame } from "../transport/transport.ts";
+import type { Connection } from "./connection.ts";
+import type { Feed, Topic } from "./topic.ts";
+
+export interface Subscription {
+  readonly connection: Connection;
+  readonly topic: Topic;
+  readonly feed: Feed;
+  /** The declared topic that was asked for; `topic` is another one where there is a view. */
+  readonly name: string;
+  cursor: number;
+  /** False: only writes. */
+  readonly read: boolean;
+  /** `held` until its reply has left; `snapshot` while `parts` are on their way. */
+  state: "held" | "live" | "snapshot";
+  snapshot: { readonly offset: number; readonly parts: readonly Frame[]; next: number } | undefined;
+  /** In its connection's list of cursors to serve. */
+  pending: boolean;
+  /** The answer of `authorize` for writing, once asked. */
+  mayWrite: boolean | Promise<boolean> | undefined;
+}
