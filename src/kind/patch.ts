@@ -74,13 +74,10 @@ export function applyPatch<T>(state: T, steps: Steps): T {
       return copy;
     }
     const key = path[depth] as string;
-    const assigns = left < 2 && !op;
     const deletes = left < 2 && op === 1;
-    must(
-      isArray
-        ? !deletes && fits(key, copy.length - (assigns ? 0 : 1))
-        : typeof key === "string" && (assigns || Object.hasOwn(copy, key)),
-    );
+    // The index after the last leads to undefined, and from there nowhere.
+    if (isArray) must(!deletes && fits(key, copy.length));
+    else must(typeof key === "string" && ((left < 2 && !op) || Object.hasOwn(copy, key)));
     if (deletes) delete copy[key];
     else {
       const value = edit(copy[key], step, depth + 1);

@@ -147,6 +147,15 @@ test("DIFF4 elements that stand in several places are matched one by one", () =>
   expect(checked(list, list.toSpliced(0, 1))).toEqual([[2, [], 0, 1, []]]);
 });
 
+test("DIFF4 zero and minus zero are two elements", () => {
+  const map = new Map();
+  expect(diff([[0, -0, map], {}], [[-0], {}])).not.toEqual([]);
+  expect(applyPatch([0, -0, map, "a long text"], diff([0, -0, map, "a long text"], [-0, "a long text"]))).toEqual([
+    -0,
+    "a long text",
+  ]);
+});
+
 test("DIFF4 a fresh copy with one element changed is that one change", () => {
   const after = structuredClone(todos(1000));
   (after[7] as { done: boolean }).done = true;
@@ -164,11 +173,12 @@ test("DIFF5 what is smaller whole is assigned whole, at the level where it is", 
   expect(checked([1, 2, 3, 4, 5, 6], [9, 8, 7])).toEqual([[0, [], [9, 8, 7]]]);
 });
 
-test("DIFF5 a long text beside a small change is not sent again", () => {
-  const text = "x".repeat(10_000);
-  expect(checked({ doc: { text, n: 1 } }, { doc: { text, n: 2 } })).toEqual([[0, ["doc", "n"], 2]]);
-  const bytes = new Uint8Array(10_000);
-  expect(checked({ doc: { bytes, n: 1 } }, { doc: { bytes, n: 2 } })).toEqual([[0, ["doc", "n"], 2]]);
+test("DIFF5 long text or bytes beside many small changes are not sent again", () => {
+  const point = (n: number): Record<string, number> => Object.fromEntries([..."abcdefgh"].map((key) => [key, n]));
+  for (const part of ["x".repeat(10_000), new Uint8Array(10_000)]) {
+    const steps = checked({ doc: { part, ...point(1) } }, { doc: { part, ...point(2) } });
+    expect(steps.map(([, path]) => path.at(-1)).join("")).toBe("abcdefgh");
+  }
 });
 
 test("DIFF5 a large new part does not make the whole of the state be sent", () => {
@@ -190,8 +200,20 @@ test("DIFF6 where a reader would refuse so many splices, the whole is assigned",
   const list = todos(40_000);
   const after = list.filter((_, i) => i % 100);
   expect((list.length / 100) * list.length).toBeGreaterThan(maxMoved);
-  expect(diff(list, after)).toEqual([[0, [], after]]);
-  expect(diff({ list, n: 1 }, { list: after, n: 1 })).toHaveLength(1);
+  for (const [from, to] of [
+    [list, after],
+    [{ list }, { list: after }],
+  ]) {
+    const steps = diff(from, to);
+    expect(steps.map(([op, path]) => [op, path])).toEqual([[0, []]]);
+  }
+});
+
+test("DIFF6 splices are counted with the length that the array has by then", () => {
+  const list = todos(4000);
+  const after = list.flatMap((todo, i) => (i < 2400 ? [todo, i] : [todo]));
+  expect(list.length * 2400).toBeLessThan(maxMoved);
+  expect(applyPatch(list as unknown[], diff(list, after))).toHaveLength(after.length);
 });
 
 test("DIFF6 a value that holds itself is no endless loop", () => {

@@ -63,6 +63,8 @@ test("FOLD3 a replica has no value until it has an entry or a snapshot, and star
   expect(replica.value).toEqual({ ada: "tea" });
   replica.clear();
   expect(replica.value).toBeUndefined();
+  replica.apply(["bob", "tea"], 1);
+  expect(replica.value).toEqual({ bob: "tea" });
   replica.restore({ bob: "coffee" });
   replica.apply(["ada", "tea"], 2);
   expect(replica.value).toEqual({ bob: "coffee", ada: "tea" });
