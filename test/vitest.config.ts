@@ -34,7 +34,9 @@ export default defineConfig({
       {
         extends: true,
         plugins: [svelte({ configFile: false }), svelteTesting()],
-        resolve,
+        // The server under test runs in the same process as the page: it needs `ws` itself, not what `ws` is to browsers.
+        resolve: { ...resolve, alias: { ws: new URL("../node_modules/ws/wrapper.mjs", import.meta.url).pathname } },
+        ssr,
         test: {
           name: "dom",
           environment: "jsdom",

@@ -9,7 +9,11 @@ import { SyncError } from "./errors.ts";
 import type { Schema } from "./schema.ts";
 
 /** The names of the `:params` in a pattern. */
-export type ParamName<P extends string> = P extends `${infer Head}/${infer Tail}` ? ParamName<Head> | ParamName<Tail> : P extends `:${infer Name}` ? Name : never;
+export type ParamName<P extends string> = P extends `${infer Head}/${infer Tail}`
+  ? ParamName<Head> | ParamName<Tail>
+  : P extends `:${infer Name}`
+    ? Name
+    : never;
 export type Params<P extends string> = { readonly [K in ParamName<P>]: string };
 
 declare const valueType: unique symbol;
@@ -33,7 +37,9 @@ export interface Pattern<Kind extends string, V, P extends { readonly [name: str
   readonly [valueType]?: V;
 }
 
-export type Definition<Kind extends string, Name extends string, V> = [ParamName<Name>] extends [never] ? Ref<Kind, V> : Pattern<Kind, V, Params<Name>>;
+export type Definition<Kind extends string, Name extends string, V> = [ParamName<Name>] extends [never]
+  ? Ref<Kind, V>
+  : Pattern<Kind, V, Params<Name>>;
 
 /** What functions of an owner take for a topic: a ref, or for a quick start its name. */
 export type RefOrName<Kind extends string, V> = Ref<Kind, V> | string;
@@ -44,7 +50,8 @@ const maxTopicBytes = 255;
 export function topicName(pattern: string, params: { readonly [name: string]: string }): string {
   const topic = pattern.replace(/:([^/]+)/g, (_, name: string) => {
     const value = Object.hasOwn(params, name) ? params[name] : undefined;
-    if (typeof value !== "string" || value === "") throw new SyncError("invalid", `Topic "${pattern}" needs "${name}": a string, not empty.`);
+    if (typeof value !== "string" || value === "")
+      throw new SyncError("invalid", `Topic "${pattern}" needs "${name}": a string, not empty.`);
     return encodeURIComponent(value);
   });
   if (topic.length > maxTopicBytes) throw new SyncError("invalid", `Topic "${topic}" is longer than ${maxTopicBytes} bytes.`);
@@ -53,7 +60,13 @@ export function topicName(pattern: string, params: { readonly [name: string]: st
 
 function define(kind: string, pattern: string, options: object): unknown {
   if (!/(^|\/):/.test(pattern)) return { kind, topic: topicName(pattern, {}), pattern, params: {}, options };
-  const ref = (params: { readonly [name: string]: string }): Ref => ({ kind, topic: topicName(pattern, params), pattern, params, options });
+  const ref = (params: { readonly [name: string]: string }): Ref => ({
+    kind,
+    topic: topicName(pattern, params),
+    pattern,
+    params,
+    options,
+  });
   return Object.assign(ref, { kind, pattern, options });
 }
 
@@ -68,7 +81,10 @@ export function toRef<Kind extends string, V>(kind: Kind, ref: RefOrName<Kind, V
 }
 
 /** Server-owned state, read by everyone who may. */
-export function defineAtom<const Name extends string, T>(name: Name, options: { readonly initial: T }): Definition<"atom", Name, T> {
+export function defineAtom<const Name extends string, T>(
+  name: Name,
+  options: { readonly initial: T },
+): Definition<"atom", Name, T> {
   return define("atom", name, options) as Definition<"atom", Name, T>;
 }
 

@@ -20,24 +20,34 @@ export type Events = { readonly [name: string]: EventShape };
 export type AnyEvents = { readonly [name: string]: { readonly data: Schema<unknown>; readonly reply: Schema<unknown> } };
 
 export type EventName<E extends Events> = Extract<keyof E, string>;
-type Part<E, N, P extends "data" | "reply"> = N extends keyof E ? (E[N] extends { readonly [K in P]: infer S } ? S : undefined) : undefined;
+type Part<E, N, P extends "data" | "reply"> = N extends keyof E
+  ? E[N] extends { readonly [K in P]: infer S }
+    ? S
+    : undefined
+  : undefined;
 
 /** What a sender gives. */
-export type EventInput<E extends Events, N extends EventName<E>> = Part<E, N, "data"> extends undefined ? undefined : InputOf<Part<E, N, "data">>;
+export type EventInput<E extends Events, N extends EventName<E>> =
+  Part<E, N, "data"> extends undefined ? undefined : InputOf<Part<E, N, "data">>;
 /** What a receiver gets. */
-export type EventData<E extends Events, N extends EventName<E>> = Part<E, N, "data"> extends undefined ? undefined : OutputOf<Part<E, N, "data">>;
-export type ReplyInput<E extends Events, N extends EventName<E>> = Part<E, N, "reply"> extends undefined ? unknown : InputOf<Part<E, N, "reply">>;
-export type ReplyData<E extends Events, N extends EventName<E>> = Part<E, N, "reply"> extends undefined ? unknown : OutputOf<Part<E, N, "reply">>;
+export type EventData<E extends Events, N extends EventName<E>> =
+  Part<E, N, "data"> extends undefined ? undefined : OutputOf<Part<E, N, "data">>;
+export type ReplyInput<E extends Events, N extends EventName<E>> =
+  Part<E, N, "reply"> extends undefined ? unknown : InputOf<Part<E, N, "reply">>;
+export type ReplyData<E extends Events, N extends EventName<E>> =
+  Part<E, N, "reply"> extends undefined ? unknown : OutputOf<Part<E, N, "reply">>;
 
 /** The argument list of `send` and `request`: no data argument where the event has none. */
-export type DataArgs<E extends Events, N extends EventName<E>> = undefined extends EventInput<E, N> ? [data?: EventInput<E, N>] : [data: EventInput<E, N>];
+export type DataArgs<E extends Events, N extends EventName<E>> =
+  undefined extends EventInput<E, N> ? [data?: EventInput<E, N>] : [data: EventInput<E, N>];
 
 const eventName = /^(?!chsk\/|sync\/)[\w*!?<>=+.&%$-]+\/[\w*!?<>=+.&%$-]+$/;
 
 /** Declares events; throws SyncError `invalid` for a name that is not `namespace/name` or is the protocol's own. */
 export function defineEvents<const E extends Events>(events: E): E {
   for (const name of Object.keys(events)) {
-    if (!eventName.test(name)) throw new SyncError("invalid", `Event "${name}": a name is namespace/name, outside chsk and sync.`);
+    if (!eventName.test(name))
+      throw new SyncError("invalid", `Event "${name}": a name is namespace/name, outside chsk and sync.`);
   }
   return events;
 }

@@ -16,7 +16,7 @@ export interface Schema<Input = unknown, Output = Input> {
 
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: ReadonlyArray<SchemaIssue> };
+  | { readonly issues: readonly SchemaIssue[] };
 
 export interface SchemaIssue {
   readonly message: string;
@@ -34,12 +34,15 @@ export function type<T>(): Schema<T, T> {
 /** The validated value; throws SyncError `invalid` with the issues, or `unsupported` for a schema that answers in a promise. */
 export function validate(schema: Schema, value: unknown, what: string): unknown {
   const result = schema["~standard"].validate(value);
-  if (result instanceof Promise) throw new SyncError("unsupported", `The schema of ${what} is asynchronous; use a synchronous one.`);
+  if (result instanceof Promise)
+    throw new SyncError("unsupported", `The schema of ${what} is asynchronous; use a synchronous one.`);
   if (!result.issues) return result.value;
   const issues = result.issues.map(({ message, path }) => ({
     message,
     path: (path ?? []).map((step) => String(typeof step === "object" ? step.key : step)),
   }));
   const first = issues[0];
-  throw new SyncError("invalid", `${what}: ${first?.path.join(".") ?? ""} ${first?.message ?? "is invalid"}`, { data: { issues } });
+  throw new SyncError("invalid", `${what}: ${first?.path.join(".") ?? ""} ${first?.message ?? "is invalid"}`, {
+    data: { issues },
+  });
 }

@@ -18,7 +18,10 @@ export interface TailOptions {
   readonly onDrop?: ((index: number, bytes: Uint8Array) => void) | undefined;
 }
 
-export const defaultTailLimits: { readonly maxEntries: number; readonly maxBytes: number } = { maxEntries: 1024, maxBytes: 1024 * 1024 };
+export const defaultTailLimits: { readonly maxEntries: number; readonly maxBytes: number } = {
+  maxEntries: 1024,
+  maxBytes: 1024 * 1024,
+};
 
 /** Counters as they stand; `length` is `sendIndex - recvIndex`. */
 export interface TailSnapshot {
