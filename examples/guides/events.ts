@@ -37,7 +37,9 @@ sync.broadcast("news/item", { title: "for everybody" });
 
 // #region errors
 const stranger = createClient(`ws://localhost:${port}/chsk`, { events });
-const refused = await stranger.request("user/get", { id: "7" }).catch((error: unknown) => (isSyncError(error, "forbidden") ? "forbidden" : "?"));
+const refused = await stranger
+  .request("user/get", { id: "7" })
+  .catch((error: unknown) => (isSyncError(error, "forbidden") ? "forbidden" : "?"));
 // #endregion
 
 export const seen = { user, news: await news, refused };

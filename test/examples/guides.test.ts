@@ -12,7 +12,12 @@ test("the guide to events: a reply, a push and a refusal", async () => {
 test("the guide to queues: what was dropped, what waited", async () => {
   const printed = vi.spyOn(console, "log").mockImplementation(() => {});
   const { seen } = await import("../../examples/guides/queues.ts");
-  expect(seen).toMatchObject({ dropped: [1, 2], next: { ok: true, value: 3 }, outcome: "ok", counters: { dropsOldest: 2, length: 2 } });
+  expect(seen).toMatchObject({
+    dropped: [1, 2],
+    next: { ok: true, value: 3 },
+    outcome: "ok",
+    counters: { dropsOldest: 2, length: 2 },
+  });
   expect(printed).toHaveBeenCalledWith(expect.stringContaining("drops_oldest=2"));
   vi.restoreAllMocks();
 });

@@ -1,0 +1,7 @@
+"use client";
+/** `sente-sync/react`: a provider for the client, and hooks that read what the server keeps. */
+export { useChannel, useEventListener } from "./channel.ts";
+export { type AnyClient, SyncProvider, type SyncProviderProps, useClient } from "./provider.ts";
+export { type RequestState, useRequest } from "./request.ts";
+export { useStatus, useUser } from "./status.ts";
+export { useAtom, useTopicStatus } from "./topic.ts";

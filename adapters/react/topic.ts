@@ -1,0 +1,82 @@
+/**
+ * `useAtom` and `useTopicStatus`: a topic read through React's contract for outside stores.
+ *
+ * Always: what is held already is there on the first render; a component renders again only when what it selected
+ * changed; markup from a server is taken over with the value that it was made of, however late that happens.
+ * Rules: docs/guides/react.md.
+ */
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type { Ref, RefOrName } from "sente-sync";
+import { atom, channel, type Readable, type TopicStatus } from "sente-sync/client";
+import { useClient } from "./provider.ts";
+
+/** By client and topic, the value that the first mounted hook showed: what a server's markup is made of. */
+const shownFirst = new WeakMap<object, Map<string, unknown>>();
+
+/** A ref is made anew on each render; its topic is what it is. */
+export const topicOf = (ref: Ref | string): string => (typeof ref === "string" ? ref : ref.topic);
+
+/** The value; undefined until it is here. */
+export function useAtom<T>(ref: RefOrName<"atom", T>): T | undefined;
+/** What `select` takes from the value; undefined until it is here. `isEqual` (default `Object.is`) tells what is no change. */
+export function useAtom<T, R>(
+  ref: RefOrName<"atom", T>,
+  select: (value: T) => R,
+  isEqual?: (one: R, other: R) => boolean,
+): R | undefined;
+export function useAtom<T, R>(
+  ref: RefOrName<"atom", T>,
+  select?: (value: T) => R,
+  isEqual: (one: R, other: R) => boolean = Object.is,
+): R | undefined {
+  const client = useClient();
+  const topic = topicOf(ref);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
+  const { get, listen } = useMemo(() => atom<T>(client, ref), [client, topic]);
+  const shown = useRef<R>(undefined);
+
+  const [snapshot, serverSnapshot] = useMemo(() => {
+    const selected = (read: () => T | undefined): (() => R | undefined) => {
+      let input: T | undefined;
+      let output: R | undefined;
+      return () => {
+        const value = read();
+        if (!Object.is(value, input)) {
+          input = value;
+          output = value === undefined || !select ? (value as R | undefined) : select(value);
+          // What is equal stays the very one that is on the screen.
+          if (output !== undefined && shown.current !== undefined && isEqual(shown.current, output)) output = shown.current;
+        }
+        return output;
+      };
+    };
+    const first = (): T | undefined => {
+      const seen = shownFirst.get(client);
+      return seen?.has(topic) ? (seen.get(topic) as T) : get();
+    };
+    return [selected(get), selected(first)];
+  }, [client, topic, get, select, isEqual]);
+
+  const value = useSyncExternalStore(listen, snapshot, serverSnapshot);
+  useEffect(() => {
+    shown.current = value;
+  });
+  useEffect(() => {
+    const seen = shownFirst.get(client) ?? new Map<string, unknown>();
+    shownFirst.set(client, seen);
+    if (!seen.has(topic)) seen.set(topic, get());
+  }, [client, topic, get]);
+  return value;
+}
+
+type Opener = (client: object, ref: Ref | string) => { readonly status: Readable<TopicStatus> };
+
+/** How a topic is doing. It only looks: the topic is `idle` until another hook reads it. */
+export function useTopicStatus(ref: Ref | string): TopicStatus {
+  const client = useClient();
+  const topic = topicOf(ref);
+  const open = (typeof ref === "object" && ref.kind === "channel" ? channel : atom) as Opener;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
+  const { status } = useMemo(() => open(client, ref), [client, topic]);
+  return useSyncExternalStore(status.listen, status.get, () => "idle");
+}

@@ -1,0 +1,7 @@
+/** `sente-sync/svelte`: what the server keeps, as objects with a reactive `current` that are stores as well. */
+export { channel, type LiveChannel, listen } from "./channel.ts";
+export { type AnyClient, getClient, setClient } from "./client.ts";
+export type { Live, OrGetter } from "./live.ts";
+export { type LiveRequest, type RequestState, request } from "./request.ts";
+export { status, user } from "./status.ts";
+export { atom, topicStatus } from "./topic.ts";

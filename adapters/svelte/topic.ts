@@ -1,0 +1,39 @@
+/**
+ * `atom` and `topicStatus`: a topic as a live value.
+ *
+ * Always: what is held already is there on the first render; with a selector, effects run again only when what it
+ * selected changed.
+ * Rules: docs/guides/svelte.md.
+ */
+import type { Ref, RefOrName } from "sente-sync";
+import { atom as atomOf, channel as channelOf, derived, type Readable, type TopicStatus } from "sente-sync/client";
+import { type AnyClient, withClient } from "./client.ts";
+import { createLive, type Live, type OrGetter } from "./live.ts";
+
+type AtomRef<T> = OrGetter<RefOrName<"atom", T>>;
+
+/** The value, undefined until it is here; of the client given, or of the one that `setClient` set. */
+export function atom<T>(client: AnyClient, ref: AtomRef<T>): Live<T | undefined>;
+export function atom<T, R>(client: AnyClient, ref: AtomRef<T>, select: (value: T) => R): Live<R | undefined>;
+export function atom<T>(ref: AtomRef<T>): Live<T | undefined>;
+/** What `select` takes from the value; undefined until it is here. */
+export function atom<T, R>(ref: AtomRef<T>, select: (value: T) => R): Live<R | undefined>;
+export function atom<T, R>(...args: unknown[]): Live<R | undefined> {
+  const [client, ref, select = (value: T) => value] = withClient<[AtomRef<T>, ((value: T) => R)?]>(args);
+  return createLive(ref, (now) =>
+    derived(atomOf<T>(client, now), (value) => (value === undefined ? undefined : (select(value) as R))),
+  );
+}
+
+type Opener = (client: object, ref: Ref | string) => { readonly status: Readable<TopicStatus> };
+
+/** How a topic is doing. It only looks: the topic is `idle` until something reads it. */
+export function topicStatus(client: AnyClient, ref: OrGetter<Ref | string>): Live<TopicStatus>;
+export function topicStatus(ref: OrGetter<Ref | string>): Live<TopicStatus>;
+export function topicStatus(...args: unknown[]): Live<TopicStatus> {
+  const [client, ref] = withClient<[OrGetter<Ref | string>]>(args);
+  return createLive(ref, (now) => {
+    const open = (typeof now === "object" && now.kind === "channel" ? channelOf : atomOf) as Opener;
+    return open(client, now).status;
+  });
+}

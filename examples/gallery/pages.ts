@@ -1,0 +1,121 @@
+/** Every page of the gallery: what it is called, what to try on it, and the lines of its own source that matter. */
+import { readdirSync, readFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { start as startDashboard } from "../dashboard/server.ts";
+import { start as startQuickStart } from "../quick-start/gallery.ts";
+
+/** A server of an example; it knows nothing of the gallery. */
+export interface Running {
+  readonly sync: { attach(server: Server, options: { path: string }): () => void };
+  close(): Promise<void>;
+}
+
+/** Lines of a file under examples/, between `#region` and `#endregion`: one region after another. */
+export interface Excerpt {
+  readonly title: string;
+  readonly file: string;
+  readonly regions: readonly string[];
+}
+
+export interface Page {
+  /** The page's HTML below examples/. */
+  readonly html: string;
+  readonly framework: "React" | "Svelte";
+  readonly how: readonly Excerpt[];
+}
+
+export interface Example {
+  /** Also its folder, and the first part of its path. */
+  readonly name: string;
+  readonly title: string;
+  /** One sentence on what it is, for its card. */
+  readonly about: string;
+  /** One sentence on what to try. */
+  readonly lead: string;
+  readonly kinds: readonly string[];
+  readonly guide: string;
+  readonly pages: readonly Page[];
+  start(): Running;
+}
+
+const dashboardServer: Excerpt = { title: "The server publishes", file: "dashboard/server.ts", regions: ["serve"] };
+const quickStartServer: Excerpt = { title: "The server owns the value", file: "quick-start/gallery.ts", regions: ["serve"] };
+
+export const examples: readonly Example[] = [
+  {
+    name: "dashboard",
+    title: "Live dashboard",
+    about: "A server's own figures: the newest from an atom, the last minutes from a channel.",
+    lead: "Open a second window, then cut the line of this one: the curve stops, comes back, and not one point is missing.",
+    kinds: ["atom", "channel"],
+    guide: "connection-states",
+    pages: [
+      {
+        html: "dashboard/react.html",
+        framework: "React",
+        how: [
+          { title: "The page reads", file: "dashboard/react.tsx", regions: ["points", "figure", "work", "client"] },
+          dashboardServer,
+        ],
+      },
+      {
+        html: "dashboard/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          { title: "The page reads", file: "dashboard/svelte/dashboard.svelte", regions: ["script", "markup"] },
+          dashboardServer,
+        ],
+      },
+    ],
+    start: startDashboard,
+  },
+  {
+    name: "quick-start",
+    title: "One number, everywhere",
+    about: "The least there is: a value on the server, shown live in every window.",
+    lead: "Open a second window and press the button: the number is the server's, so it changes in both.",
+    kinds: ["atom"],
+    guide: "getting-started",
+    pages: [
+      {
+        html: "quick-start/react.html",
+        framework: "React",
+        how: [{ title: "The page reads and tells", file: "quick-start/react.tsx", regions: ["page"] }, quickStartServer],
+      },
+      {
+        html: "quick-start/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          { title: "The page reads and tells", file: "quick-start/svelte/visitors.svelte", regions: ["script", "markup"] },
+          quickStartServer,
+        ],
+      },
+    ],
+    start: startQuickStart,
+  },
+];
+
+export interface Guide {
+  readonly name: string;
+  readonly title: string;
+  /** Its first sentence. */
+  readonly about: string;
+  readonly markdown: string;
+}
+
+const guideFolder = new URL("../../docs/guides/", import.meta.url);
+const firstGuides = ["getting-started", "stores", "connection-states"];
+const order = (name: string): number => (firstGuides.includes(name) ? firstGuides.indexOf(name) : firstGuides.length);
+
+/** What stands in docs/guides, in the order to read it. */
+export const guides: readonly Guide[] = readdirSync(guideFolder)
+  .filter((file) => file.endsWith(".md"))
+  .map((file): Guide => {
+    const markdown = readFileSync(new URL(file, guideFolder), "utf8");
+    const [, title = file, about = ""] = /^# (.+)\n\n([\s\S]*?[.:])(?=\s)/.exec(markdown) ?? [];
+    return { name: file.slice(0, -3), title, about: about.replaceAll("\n", " ").replace(/[*`]|\[|\]\([^)]*\)/g, ""), markdown };
+  })
+  .sort((one, other) => order(one.name) - order(other.name));
+
+/** `dashboard/svelte/index.html` is served at `/dashboard/svelte/`. */
+export const pathOf = (html: string): string => `/${html.replace(/(^|\/)index\.html$/, "$1").replace(/\.html$/, "")}`;

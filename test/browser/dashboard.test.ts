@@ -1,0 +1,146 @@
+/**
+ * The dashboard in a real browser, as React and as Svelte: two windows, a line that is cut, refused and slowed, and a server
+ * that starts anew. Points are counted by the page and, apart from it, on the wire.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { chromiumPath } from "../support/chromium.ts";
+import { openWorld, type Window, type World } from "./gallery.ts";
+
+const isMissing = chromiumPath() === undefined;
+let world: World;
+beforeAll(async () => {
+  if (!isMissing) world = await openWorld();
+}, 60_000);
+afterEach(() => world?.closeWindows());
+afterAll(() => world?.close());
+
+const figuresOf = ({ page }: Window): Promise<string[]> => page.locator(".figure strong").allTextContents();
+
+interface Count {
+  readonly first: number;
+  readonly last: number;
+  readonly received: number;
+  readonly missing: number;
+  readonly doubled: number;
+  readonly restarts: number;
+}
+const countOf = async ({ page }: Window): Promise<Count> => {
+  const data = await page.locator("#counter").evaluate((element) => Object.fromEntries(Object.entries(element.dataset)));
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Number(value)])) as unknown as Count;
+};
+const press = ({ page }: Window, name: string): Promise<void> => page.getByRole("button", { name }).click();
+const waited = { timeout: 20_000, interval: 50 };
+const from1To = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+describe.each([
+  ["React", "/dashboard/react"],
+  ["Svelte", "/dashboard/svelte/"],
+])("the dashboard in %s", (_framework, path) => {
+  test.skipIf(isMissing)("shows the same figures in two windows, and points arrive in both", async () => {
+    const windows = [await world.open(path), await world.open(path)] as const;
+    await vi.waitFor(async () => {
+      const [one, other] = await Promise.all(windows.map(figuresOf));
+      expect(one).toEqual(other);
+      expect(one?.[3]).toBe("2");
+    }, waited);
+    for (const each of windows) {
+      const before = await countOf(each);
+      await vi.waitFor(async () => expect((await countOf(each)).received).toBeGreaterThan(before.received + 2), waited);
+      expect(await countOf(each)).toMatchObject({ first: 1, missing: 0, doubled: 0, restarts: 0 });
+      expect(each.faults).toEqual([]);
+    }
+  });
+
+  test.skipIf(isMissing)("loses no point and doubles none when its line is cut, and then refused for five seconds", async () => {
+    const cut = await world.open(path);
+    const other = await world.open(path);
+    await vi.waitFor(async () => expect((await countOf(cut)).received).toBeGreaterThan(3), waited);
+    await vi.waitFor(async () => expect(await other.states()).toContain("connected"), waited);
+    await cut.states();
+
+    await press(cut, "Cut the line");
+    await vi.waitFor(async () => expect(await cut.page.getByRole("status").first().textContent()).toBe("Connected"), waited);
+    const cutAt = (await countOf(cut)).last;
+    await vi.waitFor(async () => expect((await countOf(cut)).last).toBeGreaterThan(cutAt + 1), waited);
+    expect((await cut.states()).filter((state, index, all) => state !== all[index - 1])).toEqual(["reconnecting", "connected"]);
+
+    await press(cut, "Offline for 5 s");
+    await cut.page.getByText("Reconnecting").waitFor();
+    const downAt = (await countOf(cut)).last;
+    await vi.waitFor(async () => expect((await countOf(other)).last).toBeGreaterThan(downAt + 9), waited);
+    expect((await countOf(cut)).last).toBeLessThanOrEqual(downAt + 1);
+    await vi.waitFor(async () => {
+      // A person would not wait for the countdown either.
+      await cut.page
+        .getByRole("button", { name: "Try now" })
+        .click({ timeout: 500 })
+        .catch(() => {});
+      expect((await countOf(cut)).last).toBeGreaterThan(downAt + 12);
+    }, waited);
+
+    const { last, ...count } = await countOf(cut);
+    expect(count).toEqual({ first: 1, received: last, missing: 0, doubled: 0, restarts: 0 });
+    // The page counts what it is given; this is what came.
+    expect(cut.offsets.slice(0, last)).toEqual(from1To(last));
+    expect(await other.states()).toEqual([]);
+    expect([...cut.faults, ...other.faults]).toEqual([]);
+  });
+
+  test.skipIf(isMissing)("shows a server that started anew as a gap", async () => {
+    const window = await world.open(path);
+    const { page } = window;
+    await vi.waitFor(async () => expect((await countOf(window)).received).toBeGreaterThan(3), waited);
+    const before = await countOf(window);
+    expect(await page.getByRole("img", { name: /Memory/ }).getAttribute("aria-label")).not.toContain("gap");
+    await press(window, "Restart the server");
+    await vi.waitFor(async () => expect((await countOf(window)).restarts).toBe(1), waited);
+    await vi.waitFor(async () => expect((await countOf(window)).last).toBeGreaterThan(3), waited);
+    const after = await countOf(window);
+    expect(after).toMatchObject({ first: 1, missing: 0, doubled: 0 });
+    expect(after.last).toBeLessThan(before.last + 100);
+    expect(await page.locator("#counter").textContent()).toContain("server restarted once");
+    expect(await page.getByRole("img", { name: /Memory/ }).getAttribute("aria-label")).toContain("1 gap");
+    expect(window.faults).toEqual([]);
+  });
+
+  test.skipIf(isMissing)("asks the server, also over a slow line", async () => {
+    const window = await world.open(path);
+    const { page } = window;
+    const answer = page.getByText(/^Busy for 1\d\d ms$/);
+    await press(window, "Give the server work");
+    await answer.waitFor();
+    await press(window, "Slow it down");
+    await page.getByRole("button", { name: "Slow it down", pressed: true }).waitFor();
+    const startMs = performance.now();
+    await press(window, "Give the server work");
+    await page.getByText("Asking…").waitFor();
+    await answer.waitFor();
+    // 400 ms there, the work, and 400 ms back.
+    expect(performance.now() - startMs).toBeGreaterThan(800);
+    await press(window, "Slow it down");
+    await page.getByRole("button", { name: "Slow it down", pressed: false }).waitFor();
+    expect(window.faults).toEqual([]);
+  });
+
+  test.skipIf(isMissing)("keeps still while data comes, fits 360 pixels, and is used by keyboard", async () => {
+    const window = await world.open(path, { viewport: { width: 360, height: 740 }, reducedMotion: "reduce" });
+    const { page } = window;
+    await vi.waitFor(async () => expect((await countOf(window)).received).toBeGreaterThan(3), waited);
+    expect(await page.evaluate(() => (globalThis as unknown as { shifts: { sum: number } }).shifts.sum)).toBeLessThan(0.01);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+
+    for (const landmark of ["banner", "main", "navigation"] as const)
+      expect(await page.getByRole(landmark).count()).toBeGreaterThan(0);
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to the page");
+    await page.getByRole("button", { name: "How it works" }).focus();
+    await page.keyboard.press("Enter");
+    const drawer = page.getByRole("dialog", { name: "How it works" });
+    await drawer.waitFor();
+    expect(await drawer.textContent()).toContain("history.publish(");
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "hidden" });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("How it works");
+    expect(window.faults).toEqual([]);
+  });
+});

@@ -1,0 +1,114 @@
+/**
+ * Pictures of every page, light and dark, at 390 and 1280 pixels: `UPDATE_IMAGES=1` writes those that are kept to docs/images, where
+ * the gallery and the README take theirs from; the others go to a temporary folder. Somebody looks at them.
+ */
+import { statSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { chromiumPath } from "../support/chromium.ts";
+import { imagePath, isUpdate, openWorld, takePicture, type Window, type World } from "./gallery.ts";
+
+const isMissing = chromiumPath() === undefined;
+let world: World;
+beforeAll(async () => {
+  if (isMissing) return;
+  world = await openWorld();
+  if (isUpdate) await beBusy(40_000);
+}, 120_000);
+afterEach(() => world?.closeWindows());
+afterAll(() => world?.close());
+
+/** A curve worth looking at takes a while. */
+async function beBusy(durationMs: number): Promise<void> {
+  const { page } = await world.open("/dashboard/react");
+  for (let sinceMs = 0; sinceMs < durationMs; sinceMs += 500) {
+    if (sinceMs % 9000 === 4500) await page.getByRole("button", { name: "Give the server work" }).click();
+    if (sinceMs % 12_000 === 6000) await world.open("/dashboard/svelte/");
+    await page.waitForTimeout(500);
+  }
+}
+
+const pages: readonly [name: string, path: string, isKept: boolean][] = [
+  ["gallery", "/", true],
+  ["dashboard-react", "/dashboard/react", true],
+  ["dashboard-svelte", "/dashboard/svelte/", true],
+  ["quick-start-react", "/quick-start/react", false],
+  ["quick-start-svelte", "/quick-start/svelte/", false],
+  ["getting-started", "/guides/getting-started", false],
+  ["stores", "/guides/stores", false],
+  ["connection-states", "/guides/connection-states", false],
+];
+const schemes = ["light", "dark"] as const;
+
+const isReady = async ({ page }: Window): Promise<void> => {
+  await page.waitForFunction(() => !document.querySelector("#line") || document.documentElement.dataset["line"] === "connected");
+  await page.waitForFunction(
+    () =>
+      !document.querySelector(".waiting") &&
+      ![...document.querySelectorAll(".figure strong")].some((figure) => figure.textContent === "–"),
+  );
+};
+
+test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_000 }, async () => {
+  const cards = [
+    ["dashboard-card", "/dashboard/react", { width: 1120, height: 700 }, 1],
+    ["quick-start-card", "/quick-start/react", { width: 480, height: 300 }, 2],
+  ] as const;
+  for (const colorScheme of schemes) {
+    for (const [name, path, viewport, deviceScaleFactor] of cards) {
+      const window = await world.open(path, { colorScheme, viewport, deviceScaleFactor, reducedMotion: "reduce" });
+      await isReady(window);
+      await window.page.addStyleTag({ content: ".intro { display: none !important }" });
+      const visit = window.page.getByRole("button", { name: "Visit the page" });
+      if (await visit.count()) await visit.click({ clickCount: 7 });
+      await window.page.waitForTimeout(300);
+      await window.page.screenshot({ path: imagePath(`${name}-${colorScheme}`, true) });
+      expect(window.faults).toEqual([]);
+    }
+  }
+});
+
+const twoWindows = (paths: readonly string[]): string => `<!doctype html><style>
+  body { margin: 0; display: flex; gap: 28px; justify-content: center; align-items: center; height: 100vh; background: linear-gradient(135deg, #2f55cf, #0c8f80) }
+  div { width: 600px; height: 580px; border-radius: 10px; overflow: hidden; background: #e0e4ea; box-shadow: 0 16px 40px rgb(0 0 0 / 35%) }
+  i { display: block; height: 28px; background: radial-gradient(circle at 18px 14px, #d04545 5px, transparent 6px), radial-gradient(circle at 36px 14px, #a97c12 5px, transparent 6px), radial-gradient(circle at 54px 14px, #3f9550 5px, transparent 6px) }
+  iframe { width: 1100px; height: 1012px; border: 0; transform: scale(0.54546); transform-origin: 0 0 }
+</style>${paths.map((path) => `<div><i></i><iframe src="${path}"></iframe></div>`).join("")}`;
+
+test.skipIf(isMissing)("the README shows two windows at once", { timeout: 60_000 }, async () => {
+  const paths = ["/dashboard/react", "/dashboard/svelte/"];
+  const { page } = await world.open("/", { viewport: { width: 1280, height: 640 } });
+  await page.route("**/two-windows", (route) => route.fulfill({ contentType: "text/html", body: twoWindows(paths) }));
+  await page.goto(`${world.url}/two-windows`);
+  for (const path of paths) {
+    const frame = page.frames().find((each) => each.url().endsWith(path));
+    expect(frame, path).toBeDefined();
+    await frame?.locator("#counter:not([data-received='0'])").waitFor();
+  }
+  await page.waitForTimeout(isUpdate ? 6000 : 500);
+  const image = imagePath("dashboard", true);
+  await page.screenshot({ path: image });
+  expect(statSync(image).size).toBeGreaterThan(20_000);
+});
+
+test.skipIf(isMissing)(
+  "every page is drawn, fits its window and asks nobody else for anything",
+  { timeout: 120_000 },
+  async () => {
+    for (const [name, path, isKept] of pages) {
+      const window = await world.open(path, { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
+      const { page } = window;
+      await isReady(window);
+      for (const width of [1280, 390]) {
+        for (const colorScheme of schemes) {
+          await page.emulateMedia({ colorScheme });
+          const image = imagePath(`${name}-${width}-${colorScheme}`, isKept);
+          await takePicture(page, image, width);
+          expect(statSync(image).size, image).toBeGreaterThan(5000);
+          expect(await page.evaluate(() => document.documentElement.scrollWidth), image).toBeLessThanOrEqual(width);
+        }
+      }
+      expect(window.faults, name).toEqual([]);
+      await world.closeWindows();
+    }
+  },
+);
