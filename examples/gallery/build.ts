@@ -6,8 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { build, type Plugin } from "vite";
+import type { Plugin } from "vite";
 import { examplePage, galleryPage, guidePage } from "./layout.ts";
 import { render } from "./markdown.ts";
 import { examples, guides } from "./pages.ts";
@@ -50,6 +49,11 @@ export async function buildGallery(): Promise<string> {
   if (existsSync(folder)) return folder;
   await mkdir(cache, { recursive: true });
   const scratch = mkdtempSync(`${cache}/.scratch-`);
+  // Loaded where there is something to build: they take longer than everything else at a start.
+  const [{ build }, { svelte }] = await Promise.all([import("vite"), import("@sveltejs/vite-plugin-svelte")]);
+  const { NODE_ENV } = process.env;
+  // Who visits gets what a product would ship, also from a gallery that a test opened.
+  process.env.NODE_ENV = "production";
   try {
     await build({
       configFile: false,
@@ -75,6 +79,8 @@ export async function buildGallery(): Promise<string> {
     // Another process may have been first; then its folder is as good.
     if (!existsSync(folder)) renameSync(scratch, folder);
   } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = NODE_ENV;
     rmSync(scratch, { recursive: true, force: true });
   }
   forgetOld();

@@ -113,7 +113,15 @@ export const guides: readonly Guide[] = readdirSync(guideFolder)
   .map((file): Guide => {
     const markdown = readFileSync(new URL(file, guideFolder), "utf8");
     const [, title = file, about = ""] = /^# (.+)\n\n([\s\S]*?[.:])(?=\s)/.exec(markdown) ?? [];
-    return { name: file.slice(0, -3), title, about: about.replaceAll("\n", " ").replace(/[*`]|\[|\]\([^)]*\)/g, ""), markdown };
+    return {
+      name: file.slice(0, -3),
+      title,
+      about: about
+        .replaceAll("\n", " ")
+        .replace(/[*`]|\[|\]\([^)]*\)/g, "")
+        .replace(/:$/, "."),
+      markdown,
+    };
   })
   .sort((one, other) => order(one.name) - order(other.name));
 

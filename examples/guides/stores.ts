@@ -1,7 +1,7 @@
-/** Atoms, channels and what is computed from them, on both sides. Prints what each reader saw. */
-import { defineAtom, defineChannel, type } from "sente-sync";
-import { atom as clientAtom, channel as clientChannel, createClient, derived, type Gap } from "sente-sync/client";
-import { atom, channel, createServer } from "sente-sync/server";
+/** Atoms and what is computed from them, on both sides. Prints what each reader saw. */
+import { defineAtom } from "sente-sync";
+import { atom as clientAtom, createClient, derived } from "sente-sync/client";
+import { atom, createServer } from "sente-sync/server";
 
 const pay: Record<string, number> = { ada: 5200, bob: 4100 };
 
@@ -10,7 +10,6 @@ const noStats: { visitors: number; pages: Record<string, number> } = { visitors:
 const stats = defineAtom("stats", { initial: noStats });
 const score = defineAtom("match/:match/score", { initial: { home: 0, away: 0 } });
 const salaries = defineAtom("salaries", { initial: pay });
-const room = defineChannel("room/:id", { events: { said: type<{ text: string }>() } });
 // #endregion
 
 const sync = createServer({ authenticate: ({ url }) => ({ id: url.searchParams.get("name") ?? "nobody" }) });
@@ -37,14 +36,6 @@ atom(sync, salaries, {
 });
 // #endregion
 
-// #region channel-server
-const rooms = channel(sync, room, {
-  authorize: ({ action, user }) => action === "read" || user.id !== "nobody",
-  retention: { maxEntries: 500 }, // what a late joiner can still be given
-});
-const kitchen = await rooms.open({ id: "kitchen" });
-kitchen.publish("said", { text: "Tea?" });
-// #endregion
 const port = await sync.listen(0);
 const client = createClient(`ws://localhost:${port}/chsk?name=ada`);
 
@@ -63,29 +54,11 @@ await changed;
 const isShared = value.get()?.pages === pages; // what did not change is the same object
 // #endregion
 
-// #region channel-client
-const talk = clientChannel(client, room({ id: "kitchen" }));
-const heard: string[] = [];
-const gaps: Gap[] = [];
-talk.subscribe(({ data }) => heard.push(data.text), { from: 1, onGap: (gap) => gaps.push(gap) });
-const receipt = talk.publish("said", { text: "With milk." });
-await receipt.stored; // the server has it: receipt.offset is its place in the room
-// #endregion
-
 // #region view-client
 const mine = await clientAtom<{ mine: number | null }>(client, "salaries").ready; // by name: a view has a type of its own
 // #endregion
 
-export const seen = {
-  stats: value.get(),
-  isShared,
-  visitors: visitors.get(),
-  final: final.get(),
-  mine,
-  heard,
-  gaps,
-  offset: receipt.offset,
-};
+export const seen = { stats: value.get(), isShared, visitors: visitors.get(), final: final.get(), mine };
 console.log(seen);
 stop();
 client.close();

@@ -3,7 +3,7 @@
  *
  * Always: an error on a page's console, an uncaught one, or a request to another host is remembered in `faults`.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { edn } from "sente-sync/packers/edn";
@@ -98,7 +98,8 @@ function channelOffsets(payload: string | Buffer): number[] {
 }
 
 export const isUpdate = process.env["UPDATE_IMAGES"] === "1";
-export const scratch = mkdtempSync(`${tmpdir()}/sente-sync-pictures-`);
+const scratch = `${tmpdir()}/sente-sync-pictures`;
+mkdirSync(scratch, { recursive: true });
 
 /** Where a picture goes: with UPDATE_IMAGES=1, one that is kept to docs/images; otherwise where nobody has to see it. */
 export function imagePath(name: string, isKept: boolean): string {

@@ -10,12 +10,16 @@ test("the guide to stores: each reader sees what is promised", async () => {
     visitors: 8,
     final: { home: 1, away: 1 },
     mine: { mine: 5200 },
-    heard: ["Tea?", "With milk."],
-    gaps: [],
-    offset: 2,
   });
   expect(printed.mock.calls[0]).toEqual([undefined, undefined]);
   expect(printed.mock.calls[1]).toEqual([{ visitors: 7, pages: { "/pricing": 1 } }, "snapshot"]);
+  vi.restoreAllMocks();
+});
+
+test("the guide to stores: a late joiner hears what is kept, then what comes", async () => {
+  vi.spyOn(console, "log").mockImplementation(() => {});
+  const { seen } = await import("../../examples/guides/channels.ts");
+  expect(seen).toEqual({ heard: ["Tea?", "With milk."], gaps: [], offset: 2 });
   vi.restoreAllMocks();
 });
 
