@@ -3,7 +3,7 @@
  *
  * Always: each subscriber gets every event from its starting point on, once and in order, or is told a gap;
  * a publish is acknowledged once the topic's log has it.
- * Rules: docs/protocol.md CHANNEL1-CHANNEL6, WRITE1-WRITE5.
+ * Rules: docs/protocol.md CHANNEL1-CHANNEL6, WRITE1-WRITE7.
  */
 import { type ChannelEvents, type RefOrName, topicOf } from "../core/definitions.ts";
 import type { SyncError } from "../core/errors.ts";
@@ -68,21 +68,24 @@ export function channel<E extends ChannelEvents>(client: object, ref: RefOrName<
     topic,
     publish: (event, data) => writerOf(core, held).write([event, data]),
     subscribe(run, { from = "latest", onGap } = {}) {
-      let next = from === "latest" ? 0 : from;
+      let next = from === "latest" ? held.next : from;
       const reader: Run = (message) => {
         if (message.offset < next) return;
         next = message.offset + 1;
         run(message as MessageOf<E>);
       };
       shared.add(reader);
-      const stopGaps = held.onGap((gap) => {
+      const stopGaps = held.onGap(({ from: first, to }) => {
+        // What was missed for another reader, this one may have.
+        if (first && to < next) return;
+        const gap = { from: first && Math.max(first, next), to };
         // A new epoch counts from 1 again.
-        next = gap.to === 0 ? 0 : next;
+        next = first && to + 1;
         onGap?.(gap);
       });
       const release = held.use();
       // Others have read on: those who were here skip what they had.
-      if (from !== "latest" && from <= held.offset + 1) held.rewind(Math.max(0, from - 1));
+      if (from !== "latest") held.rewind(Math.max(0, from - 1));
       const end = (): void => {
         if (!open.delete(end)) return;
         shared.delete(reader);

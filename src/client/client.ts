@@ -3,7 +3,7 @@
  *
  * Always: listeners are told after the state they read is in place; nothing sent before hello is answered but hello and
  * subscriptions; a request settles once, by reply, timeout or the end of its line.
- * Rules: docs/protocol.md HELLO1-HELLO5, CALL1-CALL6, LINE1-LINE8.
+ * Rules: docs/protocol.md HELLO1-HELLO7, CALL1-CALL7, LINE1-LINE9.
  */
 import { type Env, randomHex, realEnv, type Timer } from "../core/env.ts";
 import { fromWireError, SyncError } from "../core/errors.ts";
@@ -115,7 +115,8 @@ export interface ClientCore {
 
 export interface SessionPart {
   receive(id: string, data: unknown): boolean;
-  lost(): void;
+  /** `isOver`: and no other line will come. */
+  lost(isOver: boolean): void;
 }
 
 const cores = new WeakMap<object, ClientCore>();
@@ -201,6 +202,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       if (settle) ask(event(id, data), 20_000, settle);
       else transmit(event(id, data));
     },
+    isPlain: () => ready && !speaksSync,
     distrust: () => line.dispatch({ type: "distrust" }),
     report,
   }, options.hydrate ? (unpack(options.hydrate) as never) : []);
@@ -234,7 +236,10 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     Object.assign(facts, { uid, handshakeData: data, everOpened: true });
     speaksSync = theirs > 0;
     line.opened();
-    if (!speaksSync) return becomeReady(false);
+    if (!speaksSync) {
+      becomeReady(false);
+      return replicas.start();
+    }
     ask(event(sync.hello, { v: version, session, token }), 20_000, (outcome) => {
       const welcome = outcome.ok ? readWelcome(outcome.value) : undefined;
       if (!welcome) {
@@ -298,7 +303,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       if (positionTimer !== undefined) env.clearTimer(positionTimer);
       replicas.stop();
       callbacks.failAll(new SyncError("closed", `Line lost: ${reason}`), queue);
-      for (const part of parts) part.lost();
+      for (const part of parts) part.lost(false);
       if (ever) raise("disconnect", { reason });
     },
     onState: refresh,
@@ -355,6 +360,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       line.dispatch({ type: "close" });
       stopWaking?.();
       callbacks.failAll(new SyncError("closed"));
+      for (const part of parts) part.lost(true);
     },
     [Symbol.dispose]: () => client.close(),
   };
@@ -364,7 +370,10 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     maxPending: limits.maxPending,
     hold: replicas.hold,
     send: (id, data) => void transmit(event(id, data)),
-    join: (part) => void parts.push(part),
+    join(part) {
+      parts.push(part);
+      if (line.state.name === "closed") part.lost(true);
+    },
     report,
     facts,
   });

@@ -3,7 +3,7 @@
  *
  * Always: entries are applied once each and in order, or the topic is subscribed again; what is not the next
  * entry, snapshot part or epoch is never applied; while a snapshot is on its way the old value stays, in one piece.
- * Rules: docs/protocol.md SUB1-SUB9.
+ * Rules: docs/protocol.md SUB1-SUB19.
  */
 import type { Env, Timer } from "../core/env.ts";
 import { fromWireError, SyncError } from "../core/errors.ts";
@@ -48,8 +48,8 @@ export interface Held {
   readonly error: SyncError | undefined;
   /** The server's id on this line; 0 while it has none. */
   readonly id: number;
-  /** Of the last entry applied. */
-  readonly offset: number;
+  /** The offset that comes next; 0: whichever does. */
+  readonly next: number;
   /** Calls `run` after the replica changed. */
   listen(run: (cause: Cause) => void): () => void;
   onGap(run: (gap: Gap) => void): () => void;
@@ -57,12 +57,10 @@ export interface Held {
   onNamed(run: () => void): () => void;
   /** Keeps it subscribed until called back. `read: false`: only to write. */
   use(read?: boolean): () => void;
-  /** Reads again from after `offset`. */
+  /** Reads again from after `offset`, if it is past that. */
   rewind(offset: number): void;
-  /** What to subscribe with; nothing where nobody uses it. */
-  item(): unknown;
-  /** The answer to that. */
-  answered(value: unknown): void;
+  /** What to subscribe with, and who is told the answer; nothing where nobody uses it. */
+  ask(): { readonly item: unknown; answered(value: unknown): void } | undefined;
   /** Takes a message of this topic; false: unreadable. */
   receive(message: string, data: readonly unknown[]): boolean;
   /** The position to compare with the server's; nothing while it is in motion. */
@@ -93,6 +91,8 @@ export function createHeld(
   let id = 0;
   let epoch: string | null = null;
   let offset = 0;
+  /** It was rewound from there. */
+  let top = 0;
   let users = 0;
   let readers = 0;
   let linger: Timer | undefined;
@@ -101,17 +101,22 @@ export function createHeld(
   let length = 0;
   /** The position may be said: the replica is at it. */
   let known = false;
-  /** The subscription on this line is for reading. */
-  let reading = false;
+  /** What was asked for on this line. 0: nothing, 1: to write, 2: to read. */
+  let asked = 0;
+  /** Only the newest subscription's answer counts: each takes the place of the one before. */
+  let asks = 0;
   let failures = 0;
 
-  const tell = <A>(set: Set<(fact: A) => void>, fact: A): void => {
+  /** What a listener throws is no reason not to go on. */
+  const attempt = (run: () => void): void => {
     try {
-      callAll(set, fact);
+      run();
     } catch (thrown) {
       host.report(thrown, topic);
     }
   };
+  const tell = <A>(set: Set<(fact: A) => void>, fact: A): void => attempt(() => callAll(set, fact));
+  const become = (next: TopicStatus): void => attempt(() => status.set(next));
 
   const name = (next: number): void => {
     const before = id;
@@ -119,18 +124,28 @@ export function createHeld(
     host.named(held, next, before);
   };
 
+  /** It is over, at least on this line. */
   const refuse = (why: SyncError, to: TopicStatus = "refused"): void => {
     error = why;
-    status.set(to);
+    parts = undefined;
+    asked = 0;
+    if (id) host.unsubscribe(id);
+    name(0);
+    become(to);
   };
 
   const release = (): void => {
     linger = undefined;
     if (id && host.ready()) host.unsubscribe(id);
     name(0);
-    reading = false;
+    asked = 0;
     parts = undefined;
-    status.set("idle");
+    // Who reads a channel anew reads on from then.
+    if (kind === "channel") {
+      known = false;
+      top = 0;
+    }
+    become("idle");
     host.idle(held, true);
   };
 
@@ -143,7 +158,10 @@ export function createHeld(
 
   /** What comes next does not follow from what is here. */
   const jump = (at: Since): void => {
-    const gap = at.epoch === epoch ? { from: offset + 1, to: at.offset } : { from: 0, to: 0 };
+    // An offset beyond the server's is one of another epoch.
+    const same = at.epoch === (epoch ?? at.epoch) && at.offset > offset;
+    const gap = same ? { from: offset + 1, to: at.offset } : { from: 0, to: 0 };
+    if (!same) top = 0;
     epoch = at.epoch;
     if (kind !== "channel") {
       parts = [];
@@ -153,13 +171,14 @@ export function createHeld(
     }
     offset = at.offset;
     known = true;
-    status.set("live");
+    become("live");
     tell(gapListeners, gap);
   };
 
   const onEntries = (first: number, entries: readonly unknown[]): void => {
     // A hole, or entries where a snapshot is due.
     if (parts || first > offset + 1) return again();
+    const before = offset;
     try {
       for (let i = offset + 1 - first; i < entries.length; i++) {
         replica.apply(entries[i] as never, first + i);
@@ -172,11 +191,12 @@ export function createHeld(
       if (failures++) refuse(thrown as SyncError);
       else again();
     }
-    tell(listeners, "entries");
+    if (offset > before) tell(listeners, "entries");
   };
 
   const onPart = (at: number, part: number, last: boolean, chunk: string | Uint8Array): void => {
-    if (!parts || part !== parts.length || (length += chunk.length) > host.maxSnapshotLength) return again();
+    if (!parts || part !== parts.length) return again();
+    if ((length += chunk.length) > host.maxSnapshotLength) return refuse(new SyncError("too-large", `Over ${host.maxSnapshotLength}`));
     parts.push(chunk);
     if (!last) return;
     const whole = parts;
@@ -189,8 +209,31 @@ export function createHeld(
     }
     offset = at;
     known = true;
-    status.set("live");
+    become("live");
     tell(listeners, "snapshot");
+  };
+
+  const answered = (value: unknown): void => {
+    const answer = readSubscribed(value);
+    if (!answer || "error" in answer) return refuse(fromWireError(answer?.error));
+    if (!users) {
+      // Released meanwhile.
+      asked = 0;
+      return host.unsubscribe(answer.id);
+    }
+    const { at } = answer;
+    error = undefined;
+    name(answer.id);
+    if (asked > 1) {
+      if (!answer.recovered) jump(at);
+      else {
+        epoch = at.epoch;
+        if (!known) offset = at.offset;
+        known = true;
+        become("live");
+      }
+    }
+    tell(namedListeners as Set<(fact: undefined) => void>, undefined);
   };
 
   const held: Held = {
@@ -202,8 +245,8 @@ export function createHeld(
     get id() {
       return id;
     },
-    get offset() {
-      return offset;
+    get next() {
+      return known ? Math.max(offset, top) + 1 : 0;
     },
     listen: (run) => addTo(listeners, run),
     onGap: (run) => addTo(gapListeners, run),
@@ -214,8 +257,8 @@ export function createHeld(
       linger = undefined;
       host.idle(held, false);
       users++;
-      if (read && readers++ === 0 && status.get() === "idle") status.set(known ? "stale" : "loading");
-      if (!id || (read && !reading)) host.want(held);
+      if (read && readers++ === 0 && status.get() === "idle") become(known ? "stale" : "loading");
+      if (asked < (read ? 2 : 1)) host.want(held);
       return () => {
         if (!used) return;
         used = false;
@@ -224,33 +267,18 @@ export function createHeld(
       };
     },
     rewind(to) {
+      if (known && to >= offset) return;
+      if (known) top = Math.max(top, offset);
       offset = to;
       known = true;
-      if (id) again();
+      if (asked) again();
     },
-    item() {
+    ask() {
       if (!users) return undefined;
-      reading = readers > 0;
-      return { topic, kind, since: known ? [epoch, offset] : null, read: reading };
-    },
-    answered(value) {
-      const answer = readSubscribed(value);
-      if (!answer || "error" in answer) return refuse(fromWireError(answer?.error));
-      // Released meanwhile.
-      if (!users) return host.unsubscribe(answer.id);
-      const { at } = answer;
-      error = undefined;
-      name(answer.id);
-      if (!reading) {
-        // Wanted for reading since.
-        if (readers) host.want(held);
-      } else if (answer.recovered) {
-        epoch = at.epoch;
-        if (!known) offset = at.offset;
-        known = true;
-        status.set("live");
-      } else jump(at);
-      tell(namedListeners as Set<(fact: undefined) => void>, undefined);
+      asked = readers > 0 ? 2 : 1;
+      const nth = ++asks;
+      const item = { topic, kind, since: known ? [epoch, offset] : null, read: asked > 1 };
+      return { item, answered: (value) => nth === asks && answered(value) };
     },
     receive(message, [, second, third, fourth, fifth]) {
       switch (message) {
@@ -273,7 +301,6 @@ export function createHeld(
           name(0);
           offset = 0;
           known = false;
-          parts = undefined;
           replica.clear();
           if (second === "deleted") refuse(new SyncError("deleted"), "deleted");
           else refuse(new SyncError("forbidden"));
@@ -283,16 +310,15 @@ export function createHeld(
           return false;
       }
     },
-    position: () => (id && reading && !parts ? [id, offset] : undefined),
+    position: () => (id && asked > 1 && !parts ? [id, offset] : undefined),
     compare(sent) {
       // All that was sent up to the server's answer has arrived: what is missing now will not come.
       if (!parts && offset < sent) again();
     },
     lost() {
-      id = failures = 0;
-      reading = false;
+      id = failures = asked = 0;
       parts = undefined;
-      if (status.get() === "live") status.set("stale");
+      if (status.get() === "live") become("stale");
     },
     used: () => users > 0,
     forget() {

@@ -2,7 +2,7 @@
  * The shell around `stepLine`: owns the connector, the transport and the timers, and does what a step says.
  *
  * Always: at most one transport is listened to; whatever an older one still says is not heard (LINE4).
- * Rules: docs/protocol.md LINE1-LINE8.
+ * Rules: docs/protocol.md LINE1-LINE9.
  */
 import type { Env, Timer } from "../core/env.ts";
 import { type CloseReason, initialLine, type LineEvent, type LineOptions, type LineState, stepLine } from "../session/line-step.ts";

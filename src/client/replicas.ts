@@ -4,7 +4,7 @@
  * A topic is subscribed while somebody uses it and for `lingerMs` after. On every new line it says its position and goes on
  * from there; where the server cannot, a snapshot replaces the replica and readers are told so.
  * Always: a topic is held once per client; the values of at most 256 topics that nobody uses are kept.
- * Rules: docs/protocol.md SUB1-SUB9.
+ * Rules: docs/protocol.md SUB1-SUB19.
  */
 import { SyncError } from "../core/errors.ts";
 import type { Replica } from "../kind/kind.ts";
@@ -16,6 +16,8 @@ const maxIdleValues = 256;
 
 export interface ReplicasHost extends Pick<HeldHost, "env" | "unpack" | "lingerMs" | "maxSnapshotLength" | "ready" | "report"> {
   send(id: string, data: unknown, settle?: (outcome: Outcome) => void): void;
+  /** The line is open, to a server that has no topics. */
+  isPlain(): boolean;
   /** This line does not do what it should. */
   distrust(): void;
 }
@@ -41,21 +43,20 @@ export function createReplicas(host: ReplicasHost, rendered: readonly (readonly 
   const byId = new Map<unknown, Held>();
   const idle = new Set<Held>();
   const start = new Map(rendered.map(([topic, ...position]) => [topic, position]));
-  let wanted = new Set<Held>();
+  const wanted = new Set<Held>();
 
   const subscribe = (): void => {
-    const asked = [...wanted].flatMap((held) => {
-      const item = held.item();
-      return item ? [{ held, item }] : [];
-    });
-    wanted = new Set();
-    if (!asked.length || !ready()) return;
+    const isPlain = host.isPlain();
+    const asked = isPlain || ready() ? [...wanted].flatMap((held) => held.ask() ?? []) : [];
+    wanted.clear();
+    if (isPlain) for (const { answered } of asked) answered({ error: { code: "feature-not-supported", message: "A plain Sente server" } });
+    if (isPlain || !asked.length) return;
     send(
       sync.subscribe,
       asked.map(({ item }) => item),
       (outcome) => {
         if (!outcome.ok || !Array.isArray(outcome.value)) return ready() ? host.distrust() : undefined;
-        for (const [index, { held }] of asked.entries()) held.answered(outcome.value[index]);
+        for (const [index, { answered }] of asked.entries()) answered(outcome.value[index]);
       },
     );
   };
@@ -64,7 +65,7 @@ export function createReplicas(host: ReplicasHost, rendered: readonly (readonly 
     ...host,
     /** Subscriptions asked for in one turn leave as one message. */
     want(held) {
-      if (!ready()) return;
+      if (!ready() && !host.isPlain()) return;
       if (!wanted.size) env.endOfTurn(subscribe);
       wanted.add(held);
     },

@@ -4,7 +4,7 @@
  * A write made while the line is down waits and is sent once. One that was sent when the line broke ends in `closed`:
  * whether it was kept is unknown. (Retrying without doing it twice needs a log that remembers; that is another module.)
  * Always: at most `maxPending` wait or are under way; a receipt settles exactly once.
- * Rules: docs/protocol.md WRITE1-WRITE5.
+ * Rules: docs/protocol.md WRITE1-WRITE7.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
 import { isIndex, sync } from "../session/messages/sync.ts";
@@ -26,6 +26,8 @@ interface Write {
   readonly op: unknown;
   readonly receipt: ReceiptState;
   seq: number;
+  /** The server's id of the topic when it was sent: a subscription may be renewed before the answer is there. */
+  topic: number;
 }
 
 class ReceiptState implements Receipt {
@@ -76,6 +78,7 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
   let nextSeq = 1;
   let release: (() => void) | undefined;
   let armed = false;
+  let closed = false;
 
   const settled = (): void => {
     if (waiting.length || sent.length) return;
@@ -83,9 +86,11 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
     release = undefined;
   };
 
+  const over = (status: string): boolean => status === "refused" || status === "deleted";
+
   const flush = (): void => {
     armed = false;
-    if (held.error && waiting.length && held.status.get() === "refused") {
+    if (held.error && waiting.length && over(held.status.get())) {
       for (const { receipt } of waiting.splice(0)) receipt.settle(undefined, held.error);
       return settled();
     }
@@ -95,6 +100,7 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
       const firstSeq = nextSeq;
       for (const write of batch) {
         write.seq = nextSeq++;
+        write.topic = held.id;
         write.receipt.status = "sent";
       }
       sent.push(...batch);
@@ -123,13 +129,13 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
     env.endOfTurn(flush);
   };
   held.onNamed(arm);
-  held.status.listen((status) => status === "refused" && arm());
+  held.status.listen((status) => over(status) && arm());
 
   join({
     receive(id, data) {
       if ((id !== sync.ack && id !== sync.reject) || !Array.isArray(data) || !isIndex(data[1])) return false;
       const [topic, seq, outcome] = data as [unknown, number, unknown];
-      if (topic !== held.id) return false;
+      if (topic !== (sent[0]?.topic ?? held.id)) return false;
       if (id === sync.ack) {
         while (sent[0] && sent[0].seq <= seq) {
           const { receipt, seq: own } = sent.shift() as Write;
@@ -142,9 +148,11 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
       settled();
       return true;
     },
-    lost() {
+    lost(isOver) {
+      closed = isOver;
       const error = new SyncError("closed", "The line broke after this was sent; whether it was kept is unknown.");
       for (const { receipt } of sent.splice(0)) receipt.settle(undefined, error);
+      if (isOver) for (const { receipt } of waiting.splice(0)) receipt.settle(undefined, new SyncError("closed"));
       settled();
     },
   });
@@ -152,11 +160,15 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
   return {
     write(op) {
       const receipt = new ReceiptState();
+      if (closed) {
+        receipt.settle(undefined, new SyncError("closed"));
+        return receipt;
+      }
       if (waiting.length + sent.length >= maxPending) {
         receipt.settle(undefined, new SyncError("backpressure", `${maxPending} writes are on their way already.`));
         return receipt;
       }
-      waiting.push({ op, receipt, seq: 0 });
+      waiting.push({ op, receipt, seq: 0, topic: 0 });
       release ??= held.use(false);
       arm();
       return receipt;

@@ -7,7 +7,7 @@
  *
  * Always: a reply leaves behind the entries that were appended before it (REPLY2); a connection that reads nothing
  * holds at most 64 KiB plus one flush, and `maxWaiting` small messages.
- * Rules: docs/protocol.md REPLY1-REPLY3, DELIVER1-DELIVER6.
+ * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6.
  */
 import type { User } from "../core/register.ts";
 import { createLanes, type Lanes } from "../tail/lanes.ts";
@@ -55,6 +55,10 @@ export class Connection implements TransportHandlers {
   /** Set by hello. */
   session: Session | undefined;
   subscriptions: Map<number, Subscription> | undefined;
+  /** Answers of `authorize` for writing that are waited for, by topic: a renewed subscription waits for the same, so writes keep their order. */
+  readonly granting: Map<number, Subscription["grant"]> = new Map();
+  /** Done once what was asked for so far is answered. */
+  subscribing: Promise<void> | undefined;
   /** Waits for the flush. */
   queued = false;
   closed = false;

@@ -2,7 +2,7 @@
  * Who may do what: the server's `authorize` and the topic's own, both of which must agree.
  *
  * Always: an answer that is not exactly `true` is a no; one that throws is a no, and reported.
- * Rules: docs/protocol.md GRANT1-GRANT5.
+ * Rules: docs/protocol.md GRANT1-GRANT6.
  */
 import type { User } from "../core/register.ts";
 

@@ -3,7 +3,7 @@
  *
  * Always: a request is answered exactly once, also when nobody handles it or the handler fails, unless the peer is a
  * plain Sente client, to which errors are not sent; a handler that throws harms nobody else.
- * Rules: docs/protocol.md EVENT1-EVENT6, REPLY1-REPLY3.
+ * Rules: docs/protocol.md EVENT1-EVENT7, REPLY1-REPLY4.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { EventShape, Events } from "../core/events.ts";

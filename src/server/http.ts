@@ -3,7 +3,7 @@
  *
  * Always: every refused upgrade is answered with a status and a line of text, and counted; nothing of a request is
  * believed before `authenticate` said who it is.
- * Rules: docs/protocol.md DOOR1-DOOR6.
+ * Rules: docs/protocol.md DOOR1-DOOR9.
  */
 import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -3,7 +3,7 @@
  *
  * Always: a frame that cannot be read harms nobody: it is counted, and three in ten seconds close that connection;
  * every message counts as a sign of life before it is unpacked (PING3).
- * Rules: docs/protocol.md WRAP1-WRAP4, EVENT1-EVENT6, HELLO1-HELLO5, LIMIT1-LIMIT12.
+ * Rules: docs/protocol.md WRAP1-WRAP4, EVENT1-EVENT7, HELLO1-HELLO7, LIMIT1-LIMIT13.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import { errorEvent, event, readUp } from "../session/messages/sente.ts";

@@ -4,7 +4,7 @@
  * A connection from which nothing was heard for half of `keepaliveMs` is pinged, and closed when nothing is heard within
  * `pingTimeoutMs` after that. One whose socket has not drained for `stuckMs` is closed, too.
  * Always: a connection that spoke since the last look costs one comparison.
- * Rules: docs/protocol.md PING1-PING6. Source: sente-wire section 9.
+ * Rules: docs/protocol.md PING1-PING7. Source: sente-wire section 9.
  */
 import type { Connection } from "./connection.ts";
 

@@ -2,7 +2,7 @@
  * What one server allows, and what happens beyond it.
  *
  * Always: every queue and table of the server is bounded by one of these, and counts what it refused in `sync.stats()`.
- * Rules: docs/protocol.md LIMIT1-LIMIT12.
+ * Rules: docs/protocol.md LIMIT1-LIMIT13.
  */
 import type { Rate } from "../tail/bucket.ts";
 

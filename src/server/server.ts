@@ -3,7 +3,7 @@
  *
  * Always: a connection's first message is the handshake; it is entered under its user before any of its messages is
  * handled, and taken out once, when it closes; one that fails harms no other.
- * Rules: docs/protocol.md HAND1-HAND4, USER1-USER3, LIMIT1-LIMIT12.
+ * Rules: docs/protocol.md HAND1-HAND5, USER1-USER4, LIMIT1-LIMIT13.
  */
 import type { IncomingMessage, Server as HttpServer } from "node:http";
 import { type Env, randomHex, realEnv, type Timer, uuidV7 } from "../core/env.ts";

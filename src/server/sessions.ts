@@ -4,7 +4,7 @@
  *
  * Always: a session belongs to one user; it is forgotten `sessionGraceMs` after its last connection, or earlier
  * when more than `maxIdleSessions` are idle, the oldest first.
- * Rules: docs/protocol.md HELLO1-HELLO5.
+ * Rules: docs/protocol.md HELLO1-HELLO7.
  */
 import { type Env, randomHex } from "../core/env.ts";
 import type { User } from "../core/register.ts";

@@ -3,7 +3,7 @@
  *
  * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
  * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
- * Rules: docs/protocol.md SUB1-SUB9, WRITE1-WRITE5, GRANT1-GRANT5.
+ * Rules: docs/protocol.md SUB1-SUB19, WRITE1-WRITE7, GRANT1-GRANT6.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
@@ -66,8 +66,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return resolved;
   };
 
-  const open = async (connection: Connection, item: Subscribe): Promise<Opened> => {
-    const { kind } = (await enter(connection.user, item.topic, item.read)).declaration;
+  const open = async (connection: Connection, item: Subscribe, kind: string): Promise<Opened> => {
     if (kind !== item.kind) throw new SyncError("invalid", `Topic "${item.topic}" is of kind ${kind}, not ${item.kind}.`);
     if (!topics.opened(item.topic)) {
       const now = core.env.monotonicMs();
@@ -102,7 +101,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       state: "held",
       snapshot: start.snapshot,
       pending: false,
-      mayWrite: item.read ? undefined : true,
+      grant: connection.granting.get(topic.id) ?? { write: item.read ? undefined : true },
     };
     connection.subscriptions.set(topic.id, subscription);
     // Writers stay held: they are never woken, but end with the topic.
@@ -113,15 +112,24 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
 
   return {
     subscribe(connection, items, callback) {
-      const opening = items.map(async (item) => {
-        if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
-        return open(connection, item).catch(refuse);
-      });
-      void Promise.all(opening).then((opened) => {
+      const entering = Promise.allSettled(items.map((item) => item && enter(connection.user, item.topic, item.read)));
+      const before = connection.subscribing;
+      const run = async (): Promise<void> => {
+        const entered = await entering;
+        // One after the other, as they were asked for: the newest subscription to a topic is the one that stays.
+        await before;
+        if (connection.closed) return;
+        const opening = items.map(async (item, index) => {
+          if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
+          const result = entered[index] as PromiseSettledResult<Resolved>;
+          return result.status === "rejected" ? refuse(result.reason) : open(connection, item, result.value.declaration.kind).catch(refuse);
+        });
+        const opened = await Promise.all(opening);
         if (connection.closed) return;
         const opens = opened.flatMap(({ subscription }) => (subscription?.read ? [subscription] : []));
         connection.control(connection.framer.message(opened.map(({ answer }) => answer), callback), opens);
-      });
+      };
+      connection.subscribing = run();
     },
     unsubscribe(connection, ids) {
       for (const id of ids) {
@@ -178,16 +186,19 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         session.seqs.set(subscription.name, Math.max(last, seq - 1));
       };
       const resolved = topics.resolve(subscription.name);
-      subscription.mayWrite ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;
+      const granted = subscription.grant;
+      granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;
       // Until the answer is there, later writes wait behind the first: same promise, same order.
-      if (subscription.mayWrite instanceof Promise) {
-        void subscription.mayWrite.then((allowed) => {
-          subscription.mayWrite = allowed;
-          // It may have ended meanwhile.
-          decide(allowed && connection.subscriptions?.get(id) === subscription);
+      if (granted.write instanceof Promise) {
+        connection.granting.set(id, granted);
+        void granted.write.then((allowed) => {
+          connection.granting.delete(id);
+          // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
+          if (granted.write !== false) granted.write = allowed;
+          decide(granted.write && !connection.closed);
         });
       } else {
-        decide(subscription.mayWrite);
+        decide(granted.write);
       }
     },
     async render(user, name) {
@@ -198,6 +209,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     },
     end(subscription, code) {
       remove(subscription);
+      subscription.grant.write = false;
       subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
     },
     release(connection) {

@@ -2,7 +2,7 @@
  * One connection's cursor in one topic: all that a reader costs.
  *
  * Always: `cursor` is the offset of the last entry handed to the transport, or of the snapshot being sent.
- * Rules: docs/protocol.md SUB1-SUB9.
+ * Rules: docs/protocol.md SUB1-SUB19.
  */
 import type { Frame } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
@@ -23,5 +23,5 @@ export interface Subscription {
   /** In its connection's list of cursors to serve. */
   pending: boolean;
   /** The answer of `authorize` for writing, once asked. */
-  mayWrite: boolean | Promise<boolean> | undefined;
+  readonly grant: { write: boolean | Promise<boolean> | undefined };
 }

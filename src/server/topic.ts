@@ -5,7 +5,7 @@
  * per packer; a frame is made once per (from, packer) and turn, and goes to every reader that stands there.
  *
  * Always: a feed's tail holds the same offsets as the log's newest; entries enter it only as the log tells them.
- * Rules: docs/protocol.md SUB1-SUB9, LOG1-LOG6.
+ * Rules: docs/protocol.md SUB1-SUB19, LOG1-LOG8.
  */
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
 import type { OpenLog, Retention } from "../topic/log.ts";

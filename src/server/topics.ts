@@ -3,7 +3,7 @@
  *
  * Always: a name that no declaration covers is refused; a topic is open at most once; topic ids are never used twice
  * in a server's life.
- * Rules: docs/protocol.md TOPIC1-TOPIC6.
+ * Rules: docs/protocol.md TOPIC1-TOPIC7.
  */
 import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";

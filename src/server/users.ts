@@ -1,6 +1,6 @@
 /**
  * Which connections a user has. Most have one, so most are held without a set of their own.
- * Rules: docs/protocol.md USER1-USER3.
+ * Rules: docs/protocol.md USER1-USER4.
  */
 import type { Connection } from "./connection.ts";
 

@@ -3,7 +3,7 @@
  *
  * Always: the first try comes within a second, at random, so that a restart is not met by everybody at once;
  * later ones are Sente's, uniform in [2^(n-1), 2^n) seconds, up to `maxDelayMs`.
- * Rules: docs/protocol.md RECONNECT1-RECONNECT3. Source: sente-wire section 10, the first try and the bound excepted.
+ * Rules: docs/protocol.md RECONNECT1-RECONNECT5. Source: sente-wire section 10, the first try and the bound excepted.
  */
 
 /** `attempt` counts from 1; `random` is in [0, 1). */

@@ -3,7 +3,7 @@
  *
  * Always: each callback is settled exactly once, by a reply, its timeout, or the end of the line; a reply
  * with an id that nobody waits for is counted and otherwise ignored.
- * Rules: docs/protocol.md CALL1-CALL6.
+ * Rules: docs/protocol.md CALL1-CALL7.
  */
 import { type Env, randomHex, type Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";

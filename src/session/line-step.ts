@@ -10,7 +10,7 @@
  *
  * Always: events carry the number of the line they speak of, and those of an older line change nothing (LINE4);
  * at most one line is open; there is one timer, and a step that changes the state clears it before it may set it anew.
- * Rules: docs/protocol.md LINE1-LINE8, PING1-PING6, RECONNECT1-RECONNECT5.
+ * Rules: docs/protocol.md LINE1-LINE9, PING1-PING7, RECONNECT1-RECONNECT5.
  */
 import { backoffMs } from "./backoff.ts";
 

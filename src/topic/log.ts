@@ -3,7 +3,7 @@
  *
  * Always: offsets count from 1 and grow by 1 within an epoch; a record once stored is never changed;
  * `onRecords` tells records in order, each once, including this opener's own.
- * Rules: docs/protocol.md LOG1-LOG6 and test/contracts/log.ts.
+ * Rules: docs/protocol.md LOG1-LOG8 and test/contracts/log.ts.
  */
 
 /** The last entry applied; offset 0 is the state before the first entry. */

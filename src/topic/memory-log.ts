@@ -3,7 +3,7 @@
  * allows, and starts a new epoch whenever a topic is opened anew, so a restart is never mistaken for a resume.
  *
  * Always: as log.ts says; the records kept are the newest, and at least one once there was one.
- * Rules: docs/protocol.md LOG1-LOG6.
+ * Rules: docs/protocol.md LOG1-LOG8.
  */
 import { type Env, randomHex } from "../core/env.ts";
 import type { AppendResult, Log, LogRecord, OpenLog, Position, Retention, StoredSnapshot } from "./log.ts";

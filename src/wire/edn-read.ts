@@ -3,14 +3,15 @@
  *
  * Always: the whole text is one value or it is refused; the cursor only moves forward, so the time is linear; no code of
  * the application runs meanwhile, so one cursor is enough.
- * Rules: docs/protocol.md EDN1-EDN12, BUDGET1-BUDGET6.
+ * Rules: docs/protocol.md EDN1-EDN14, BUDGET1-BUDGET6.
  */
 import { SyncError } from "../core/errors.ts";
 import { Char, Keyword, List, Sym, Tagged } from "../core/values.ts";
 import { collectMap, collectSet } from "./collect.ts";
-import { nextShape, startShapes, type Shape } from "./edn-shape.ts";
+import { nextShape, type Shape, startShapes } from "./edn-shape.ts";
+import { forgetTexts } from "./edn-write.ts";
 import { checkDigits, checkKey, enter, leave, spend, startMeter } from "./meter.ts";
-import { isKeywordName, isSymbolName, isTagName } from "./names.ts";
+import { isKeywordName, isSymbolName, isTagName, literals } from "./names.ts";
 import { readNumber } from "./numbers.ts";
 import type { Budget } from "./packer.ts";
 import { entriesOf } from "./plain.ts";
@@ -40,6 +41,7 @@ export function readEdn(input: string, budget: Budget): unknown {
     return at === input.length ? value : refuse();
   } finally {
     text = "";
+    forgetTexts();
   }
 }
 
@@ -78,8 +80,6 @@ function readInside(): unknown {
   return value;
 }
 
-const words: Record<number, [string, unknown]> = { 110: ["nil", null], 116: ["true", true], 102: ["false", false] };
-
 /** The next form. */
 function read(unit = skip()): unknown {
   spend(1);
@@ -88,18 +88,14 @@ function read(unit = skip()): unknown {
   if (unit === 123) return readMap();
   if (unit === 91) return readItems(1, 93);
   if (unit === 58) return readKeyword(readName(1));
-  const word = words[unit];
-  if (word !== undefined && text.startsWith(word[0], at) && isEnd(text.charCodeAt(at + word[0].length))) {
-    at += word[0].length;
-    return word[1];
-  }
   if (unit === 35) return readDispatch(text.charCodeAt(at + 1));
   if (unit === 40) return new List(readItems(1, 41));
   if (unit === 92) return readChar();
   if (unit === 94) return readMeta(1);
   if ((unit === 45 || unit === 43) && /\d/.test(text.charAt(at + 1))) return readDecimal(unit);
   const name = readName(0);
-  return isSymbolName(name) ? new Sym(name) : refuse();
+  const value = literals.get(name);
+  return value !== undefined ? value : isSymbolName(name) ? new Sym(name) : refuse();
 }
 
 function readKeyword(name: string): Keyword {
@@ -131,10 +127,10 @@ function readMap(): object {
     } else {
       const start = at;
       const key = read(unit);
-      expected = nextShape(shape, text.slice(start, at), key);
+      expected = nextShape(shape, text.slice(start, at), key, object);
       if (expected === undefined) {
         place = outside;
-        return readEntries([...entriesOf(object).flat(), key, read()]);
+        return readPairs([...entriesOf(object), [key, read()]]);
       }
       if (shape === root) outside.inner = expected;
       else shape.next = expected;
@@ -156,16 +152,18 @@ function stands(raw: string): boolean {
   return isEnd(text.charCodeAt(at + length));
 }
 
-/** The rest of a map, to its brace; `entries` are the keys and values before, `space` that of a namespaced map. */
-function readEntries(entries: unknown[], space?: string): object {
+/** The rest of a map, to its brace; `pairs` are the keys and values before, `space` that of a namespaced map. */
+function readPairs(pairs: [unknown, unknown][], space?: string): object {
   for (let unit = skip(); unit !== 125; unit = skip()) {
-    const key = read(unit);
-    const isBare = space !== undefined && (key instanceof Keyword || key instanceof Sym);
-    entries.push(isBare ? new (key.constructor as typeof Sym)(qualified(key.name, space)) : key, read());
+    let key = read(unit);
+    if (space !== undefined && (key instanceof Keyword || key instanceof Sym)) {
+      key = new (key.constructor as typeof Sym)(qualified(key.name, space));
+    }
+    pairs.push([key, read()]);
   }
   at++;
   leave();
-  return collectMap(entries);
+  return collectMap(pairs);
 }
 
 /** In `#:space{…}` the name `a` is `space/a`, and `_/a` is `a`. */
@@ -252,7 +250,7 @@ function readDispatch(next: number): unknown {
   if (!isKeywordName(name) || name.includes("/") || skip() !== 123) refuse();
   enter();
   at++;
-  return readEntries([], name);
+  return readPairs([], name);
 }
 
 function readTagged(tag: string): unknown {

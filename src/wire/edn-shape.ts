@@ -6,7 +6,7 @@
  * no check of its name and no search for a duplicate.
  *
  * Always: at most `maxShapes` nodes, then it forgets them all; a wrong guess costs time, never a wrong value.
- * Rules: docs/protocol.md EDN1, EDN11.
+ * Rules: docs/protocol.md EDN1, EDN3.
  */
 import { propertyOf } from "./plain.ts";
 import { detach } from "./utf8.ts";
@@ -16,7 +16,6 @@ export interface Shape {
   readonly raw: string;
   /** The property it is in a plain object. */
   readonly key: string;
-  readonly parent: Shape | undefined;
   /** How many keys lead here. */
   readonly count: number;
   readonly followers: Map<string, Shape>;
@@ -30,33 +29,33 @@ const maxRawLength = 80;
 const maxCount = 64;
 const maxShapes = 2048;
 let shapes = 0;
-let root = createShape("", "", undefined);
+let root = createShape("", "", 0);
 
 /** Where a message begins. */
 export function startShapes(): Shape {
   if (shapes >= maxShapes) {
     shapes = 0;
-    root = createShape("", "", undefined);
+    root = createShape("", "", 0);
   }
   return root;
 }
 
-function createShape(raw: string, property: string, parent: Shape | undefined): Shape {
+function createShape(raw: string, property: string, count: number): Shape {
   shapes++;
   // A property's own text is found faster than an equal one.
   const key = Object.keys({ [property]: 0 })[0] as string;
-  return { raw, key, parent, count: parent ? parent.count + 1 : 0, followers: new Map(), next: undefined, inner: undefined };
+  return { raw, key, count, followers: new Map(), next: undefined, inner: undefined };
 }
 
-/** The shape with one key more, which stood in the text as `raw`; nothing if a plain object cannot have it, or has it. */
-export function nextShape(shape: Shape, raw: string, key: unknown): Shape | undefined {
+/** The shape with one key more, which stood in the text as `raw`; nothing if a plain object cannot have it, or `object` has it. */
+export function nextShape(shape: Shape, raw: string, key: unknown, object: object): Shape | undefined {
   if (raw.length > maxRawLength) return undefined;
   const known = shape.followers.get(raw);
   const property = propertyOf(key);
-  if (known || property === undefined || property === "__proto__") return known;
+  // Whatever Object.prototype has, `__proto__` above all, is not for assignment.
+  if (known || property === undefined || property in object) return known;
   if (shapes >= maxShapes || shape.count === maxCount || !/^[:"][^\0]*$/.test(raw)) return undefined;
-  for (let above: Shape | undefined = shape; above; above = above.parent) if (above.raw && above.key === property) return undefined;
-  const next = createShape(detach(raw), property, shape);
+  const next = createShape(detach(raw), property, shape.count + 1);
   shape.followers.set(next.raw, next);
   return next;
 }

@@ -6,18 +6,18 @@
  */
 import { readEdn } from "./edn-read.ts";
 import { writeEdn } from "./edn-write.ts";
-import { defaultBudget, type Packer } from "./packer.ts";
+import { type Bytes, defaultBudget, type Packer } from "./packer.ts";
 import { encodeUtf8, textOf } from "./utf8.ts";
 
 export { BigDecimal, Char, Keyword, keyword, List, Ratio, Sym, Tagged, Uuid } from "../core/values.ts";
 
 export function edn(): Packer {
-  const [open, separator, tail] = [encodeUtf8("["), encodeUtf8(" "), encodeUtf8("]")];
+  const [head, separator, tail] = ["[", " ", "]"].map(encodeUtf8) as [Bytes, Bytes, Bytes];
   return {
     name: "edn",
     binary: false,
     pack: writeEdn,
     unpack: (packed, budget = defaultBudget) => readEdn(textOf(packed), budget),
-    splice: { head: () => open, separator, tail },
+    splice: { head: () => head, separator, tail },
   };
 }

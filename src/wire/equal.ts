@@ -8,13 +8,14 @@
  */
 import { isSyncError } from "../core/errors.ts";
 import { List, Tagged } from "../core/values.ts";
-import { canonicalText } from "./edn-write.ts";
+import { canonicalText, forgetTexts } from "./edn-write.ts";
 import { isPlain } from "./plain.ts";
 
 /** The values must not contain themselves. */
 export function equalValues(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return (a ?? null) === null && (b ?? null) === null;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null)
+    return (a ?? null) === null && (b ?? null) === null;
   if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && equalItems(a, b);
   if (isPlain(a) && isPlain(b)) return equalObjects(a, b);
   if (a instanceof List && b instanceof List) return equalItems(a.items, b.items);
@@ -27,8 +28,14 @@ function equalItems(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 function equalObjects(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
-  const [keys, others] = [a, b].map((object) => Object.keys(object).filter((key) => object[key] !== undefined)) as [string[], string[]];
-  return keys.length === others.length && keys.every((key) => Object.hasOwn(b, key) && b[key] !== undefined && equalValues(a[key], b[key]));
+  const [keys, others] = [a, b].map((object) => Object.keys(object).filter((key) => object[key] !== undefined)) as [
+    string[],
+    string[],
+  ];
+  return (
+    keys.length === others.length &&
+    keys.every((key) => Object.hasOwn(b, key) && b[key] !== undefined && equalValues(a[key], b[key]))
+  );
 }
 
 function equalTexts(a: object, b: object): boolean {
@@ -37,5 +44,7 @@ function equalTexts(a: object, b: object): boolean {
   } catch (error) {
     if (isSyncError(error)) return false;
     throw error;
+  } finally {
+    forgetTexts();
   }
 }

@@ -6,19 +6,15 @@
  * Rules: docs/protocol.md EDN7, JSON2.
  */
 
-const instant = /^(\d{4}(?:-\d\d(?:-\d\d(?:T\d\d(?::\d\d(?::\d\d(?:\.\d+)?)?)?)?)?)?)(?:Z|([-+])([01]\d|2[0-3]):([0-5]\d))?$/;
-const firstMoment = "0000-01-01T00:00:00.000";
+const instant = /^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:\d\d)?)?)?)?$/;
 
 /** Nothing if `text` is no instant. */
 export function readInst(text: string): Date | undefined {
-  const [, whole, sign, hours, minutes] = instant.exec(text) ?? [];
-  if (whole === undefined) return undefined;
-  const local = whole.slice(0, firstMoment.length);
-  const date = new Date(`${local}${firstMoment.slice(local.length)}Z`);
-  // Some engines read 30 February as 2 March, and all read 24:00.
-  if (!writeInst(date)?.startsWith(local)) return undefined;
-  if (sign !== undefined) date.setTime(+date - Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000);
-  return writeInst(date) === undefined ? undefined : date;
+  const match = instant.exec(text);
+  const day = text.slice(0, 10);
+  const date = new Date(match?.[3] && !match[6] ? `${text}Z` : text);
+  // Some engines read 30 February as 2 March.
+  return match && writeInst(new Date(day))?.startsWith(day) && writeInst(date) ? date : undefined;
 }
 
 /** `1985-04-12T23:20:50.520Z`, or nothing for a date that is invalid or outside the years 0000 to 9999. */

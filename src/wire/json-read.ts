@@ -3,11 +3,12 @@
  * strings and arrays.
  *
  * Always: the walk goes no deeper than the budget allows; what holds nothing tagged stays the parser's own object.
- * Rules: docs/protocol.md JSON1-JSON6, BUDGET1-BUDGET5.
+ * Rules: docs/protocol.md JSON1-JSON7, BUDGET1-BUDGET5.
  */
 import { SyncError } from "../core/errors.ts";
 import { List, Tagged } from "../core/values.ts";
 import { collectMap, collectSet } from "./collect.ts";
+import { forgetTexts } from "./edn-write.ts";
 import { checkDigits, checkKey, enter, leave, spend, startMeter } from "./meter.ts";
 import type { Budget } from "./packer.ts";
 import { isOpenTag, readScalar } from "./scalars.ts";
@@ -21,7 +22,11 @@ export function readJson(input: string, budget: Budget): unknown {
     throw new SyncError("malformed", "Not JSON.", { cause });
   }
   startMeter(budget);
-  return revive(parsed);
+  try {
+    return revive(parsed);
+  } finally {
+    forgetTexts();
+  }
 }
 
 function revive(value: unknown): unknown {
@@ -65,10 +70,15 @@ function reviveArray(array: unknown[]): unknown {
   const items = reviveItems(content);
   if (kind === "~#set") return collectSet(items);
   if (kind === "~#list") return new List(items);
-  return kind === "~#map" && items.length % 2 === 0 ? collectMap(items) : refuse(kind);
+  if (kind !== "~#map" || items.length % 2 !== 0) return refuse(kind);
+  return collectMap(Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i], items[2 * i + 1]]));
 }
 
-const doubles = new Map([["~zNaN", Number.NaN], ["~zInf", Number.POSITIVE_INFINITY], ["~z-Inf", Number.NEGATIVE_INFINITY]]);
+const doubles = new Map([
+  ["~zNaN", Number.NaN],
+  ["~zInf", Number.POSITIVE_INFINITY],
+  ["~z-Inf", Number.NEGATIVE_INFINITY],
+]);
 
 function reviveString(text: string): unknown {
   const code = text[1];

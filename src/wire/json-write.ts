@@ -5,15 +5,19 @@
  * Rules: docs/protocol.md JSON1-JSON5.
  */
 import { List, Tagged } from "../core/values.ts";
-import { checkDistinct } from "./edn-write.ts";
+import { checkDistinct, forgetTexts } from "./edn-write.ts";
 import { isPlain } from "./plain.ts";
 import { checkDepth, refusal, trail } from "./refuse.ts";
 import { isOpenTag, writeScalar } from "./scalars.ts";
-import { collectText, putByte, putNumber, putQuoted, putText } from "./sink.ts";
+import { collectText, position, putByte, putNumber, putQuoted, putText, replaceByte } from "./sink.ts";
 
 /** Throws SyncError `invalid` for what no packer carries. */
 export function writeJson(value: unknown): string {
-  return collectText(put, value, 0);
+  try {
+    return collectText(put, value, 0);
+  } finally {
+    forgetTexts();
+  }
 }
 
 function put(value: unknown, depth: number): void {
@@ -31,8 +35,9 @@ function put(value: unknown, depth: number): void {
       if (Array.isArray(value)) return putItems("[", value, "]", depth);
       if (typeof value !== "object" || value === null) return putText(`${value ?? null}`);
       return isPlain(value) ? putObject(value, depth) : putOther(value, depth);
+    default:
+      throw refusal(`A ${typeof value}`, depth);
   }
-  throw refusal(`A ${typeof value}`, depth);
 }
 
 function writeDouble(value: number): string {
@@ -51,29 +56,35 @@ function putItems(opening: string, items: readonly unknown[], closing: string, d
   putText(closing);
 }
 
-/** For this call alone engines know that a key of a for-in loop is the object's own. */
-const { hasOwnProperty } = Object.prototype;
+/** Unlike `Object.hasOwn`, engines leave this call out in a for-in loop. */
+const isOwn = Object.prototype.hasOwnProperty;
 
 function putObject(value: Record<string, unknown>, depth: number): void {
   checkDepth(depth);
-  putByte(123);
-  let isFirst = true;
+  const start = position();
   for (const key in value) {
     const item = value[key];
-    if (item === undefined || !hasOwnProperty.call(value, key)) continue;
-    if (isFirst) isFirst = false;
-    else putByte(44);
+    if (item === undefined || !isOwn.call(value, key)) continue;
+    putByte(44);
     putQuoted(key);
     putByte(58);
     trail[depth] = key;
     put(item, depth + 1);
   }
+  // The brace takes the place of the comma before the first key.
+  if (position() === start) putByte(123);
+  else replaceByte(start, 123);
   putByte(125);
 }
 
 function putOther(value: object, depth: number): void {
   if (value instanceof Map || value instanceof Set) {
-    putItems(`["~#${value instanceof Map ? "map" : "set"}",[`, Array.from<unknown>(value).flat(value instanceof Map ? 1 : 0), "]]", depth);
+    putItems(
+      `["~#${value instanceof Map ? "map" : "set"}",[`,
+      Array.from<unknown>(value).flat(value instanceof Map ? 1 : 0),
+      "]]",
+      depth,
+    );
     return checkDistinct(Array.from(value.keys()), depth);
   }
   if (value instanceof List) return putItems('["~#list",[', value.items, "]]", depth);

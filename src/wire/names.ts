@@ -11,12 +11,12 @@ const maxKeyNameLength = 255;
 
 /** No white space, control character, unpaired surrogate or noncharacter, nor any of `"(),;@[\]^{}~` and the backtick. */
 const text = String.raw`[^\0- "(),;@[-^\x60{}-\xa0\xad\u1680\u180e\u2000-\u206f\u3000\ud800-\udfff\ufeff\ufffe\uffff]+$`;
-/** No colon at the end, before a slash or doubled; no slash at either end. */
-const name = `(?![:/]|.*(?:::|:/|[:/]$))${text}`;
+/** No colon or slash at either end or beside another. */
+const name = `(?![:/]|.*[:/](?:[:/]|$))${text}`;
 const keywordName = new RegExp(`^${name}`, "u");
 const symbolName = new RegExp(`^(?![-+.]?\\d|#)${name}`, "u");
 /** Moreover at most one slash; no part begins like a number or with `#`; no `'` or `|`, which the EDN specification lacks. */
-const keyName = new RegExp(`^(?!(?:.*/)?(?:#|:|[-+.]?\\d)|.*(?:['|]|/.*/))${name}`, "u");
+const keyName = new RegExp(`^(?!(?:.*/)?(?:#|[-+.]?\\d)|.*(?:['|]|/.*/))${name}`, "u");
 
 /** True for the key of a plain object that is written as a keyword. */
 export function isKeyName(key: string): boolean {
@@ -28,9 +28,15 @@ export function isKeywordName(key: string): boolean {
   return key === "/" || keywordName.test(key);
 }
 
-/** True for a symbol; `nil`, `true` and `false` are values and no symbols. */
+/** Values that look like symbols. */
+export const literals: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["nil", null],
+  ["true", true],
+  ["false", false],
+]);
+
 export function isSymbolName(symbol: string): boolean {
-  return symbol === "/" || (symbolName.test(symbol) && !/^(nil|true|false)$/.test(symbol));
+  return symbol === "/" || (symbolName.test(symbol) && !literals.has(symbol));
 }
 
 /** True for a tag: a symbol that begins with a letter. */

@@ -14,7 +14,7 @@ export function readNumber(text: string): number | bigint | Ratio | BigDecimal |
   if (text.endsWith("N")) return BigInt(text.slice(0, -1));
   if (text.endsWith("M")) return new BigDecimal(text.replace(/^\+|M/g, ""));
   const [numerator, denominator] = text.split("/");
-  if (denominator) return lowestTerms(BigInt(numerator as string), BigInt(denominator));
+  if (denominator) return new Ratio(BigInt(numerator as string), BigInt(denominator));
   const value = Number(text);
   if (/[.e]/i.test(text)) return value;
   // `-0` is the integer zero.
@@ -23,16 +23,8 @@ export function readNumber(text: string): number | bigint | Ratio | BigDecimal |
 
 /** A number so that it is read as one again: an integer past 2^53 would be a bigint. */
 export function writeNumber(value: number): string {
-  if (Object.is(value, -0)) return "-0.0";
   const text = `${value}`;
   if (!Number.isFinite(value)) return `##${text.replace("inity", "")}`;
-  return /\D/.test(text.slice(1)) || Number.isSafeInteger(value) ? text : `${text}.0`;
-}
-
-/** `4/6` is `2/3`, and `4/2` is the bigint 2, as in Clojure. */
-function lowestTerms(numerator: bigint, denominator: bigint): Ratio | bigint {
-  let a = numerator < 0n ? -numerator : numerator;
-  let b = denominator;
-  while (b) [a, b] = [b, a % b];
-  return a === denominator ? numerator / a : new Ratio(numerator / a, denominator / a);
+  if (Object.is(value, -0)) return "-0.0";
+  return Number.isSafeInteger(value) || /[.e]/.test(text) ? text : `${text}.0`;
 }

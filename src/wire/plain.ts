@@ -1,8 +1,8 @@
 /**
- * Plain objects as maps: what counts as one, which keys it can have, and how a key becomes a property.
+ * Plain objects as maps: what counts as one, and which property is which key.
  *
- * Always: no key changes a prototype.
- * Rules: docs/protocol.md EDN1, PACK3.
+ * Always: two keys that are different values are different properties.
+ * Rules: docs/protocol.md EDN1.
  */
 import { Keyword } from "../core/values.ts";
 import { isKeyName } from "./names.ts";
@@ -29,10 +29,4 @@ export function keyOf(property: string): Keyword | string {
 export function entriesOf(object: Record<string, unknown>): [Keyword | string, unknown][] {
   const entries = Object.entries(object).filter(([, value]) => value !== undefined);
   return entries.map(([property, value]) => [keyOf(property), value]);
-}
-
-/** An own property, whatever its name. */
-export function setOwn(target: object, property: string, value: unknown): void {
-  if (property !== "__proto__") (target as Record<string, unknown>)[property] = value;
-  else Object.defineProperty(target, property, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -15,5 +15,5 @@ export function refusal(what: string, depth: number): SyncError {
 
 /** Throws for a collection that no reader with the default budget would take. */
 export function checkDepth(depth: number): void {
-  if (depth >= defaultBudget.maxDepth) throw refusal("A value nested too deeply, or in itself,", depth);
+  if (depth >= defaultBudget.maxDepth) throw refusal("A value this deep, or in itself,", depth);
 }

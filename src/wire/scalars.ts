@@ -58,12 +58,18 @@ export function readScalar(scalar: string): bigint | object | undefined {
       return readNumber(`${text}M`) as BigDecimal;
     case "n":
       return readNumber(`${text}N`) as bigint;
+    default:
+      return undefined;
   }
-  return undefined;
 }
 
 /** Tags that have a value of their own here, by the code of its scalar; `object` marks what Clojure could not print. */
-export const scalarTags: ReadonlyMap<string, string> = new Map([["inst", "t"], ["uuid", "u"], ["sync/bytes", "b"], ["object", "?"]]);
+export const scalarTags: ReadonlyMap<string, string> = new Map([
+  ["inst", "t"],
+  ["uuid", "u"],
+  ["sync/bytes", "b"],
+  ["object", "?"],
+]);
 
 /** True for the tag of a `Tagged`. */
 export function isOpenTag(tag: string): boolean {

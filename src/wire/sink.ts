@@ -28,14 +28,26 @@ export function collectText(put: Put, value: unknown, depth: number): string {
   }
 }
 
-/** The buffer, with room for `count` bytes more. */
+/** The buffer, with room for `count` bytes more; small enough to be inlined. */
 function reserve(count: number): Uint8Array {
-  if (length + count > bytes.length) {
-    const larger = new Uint8Array((length + count) * 2);
-    larger.set(bytes);
-    bytes = larger;
-  }
-  return bytes;
+  return length + count > bytes.length ? grow(count) : bytes;
+}
+
+function grow(count: number): Uint8Array {
+  const larger = new Uint8Array((length + count) * 2);
+  larger.set(bytes);
+  bytes = larger;
+  return larger;
+}
+
+/** Where the next byte goes. */
+export function position(): number {
+  return length;
+}
+
+/** Puts a byte in the place of one that was put. */
+export function replaceByte(place: number, byte: number): void {
+  bytes[place] = byte;
 }
 
 export function putByte(byte: number): void {
@@ -79,10 +91,10 @@ export function putQuoted(text: string): void {
   for (let i = 0; i < count; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 128) {
-      const escape = escapes[unit] as number;
-      if (escape === 117) return putRare(text);
-      if (escape !== 0) target[end++] = 92;
-      target[end++] = escape || unit;
+      const letter = escapes[unit] as number;
+      if (letter === 117) return putRare(text);
+      if (letter !== 0) target[end++] = 92;
+      target[end++] = letter || unit;
     } else if (unit < 0x800) {
       target[end++] = 0xc0 | (unit >> 6);
       target[end++] = 0x80 | (unit & 63);
@@ -99,8 +111,8 @@ export function putQuoted(text: string): void {
 
 /** The same for text with a surrogate, or a unit that is escaped by its number. */
 function putRare(text: string): void {
-  const escape = (unit: string): string => `\\${escapeLetters[escapedUnits.indexOf(unit)] ?? unicodeEscape(unit)}`;
-  putText(`"${text.replace(/["\\\0-\x1f]|[\ud800-\udfff]/gu, escape)}"`);
+  const toEscape = (unit: string): string => `\\${escapeLetters[escapedUnits.indexOf(unit)] ?? unicodeEscape(unit)}`;
+  putText(`"${text.replace(/["\\\0-\x1f]|[\ud800-\udfff]/gu, toEscape)}"`);
 }
 
 /** `u00e9` */
@@ -108,25 +120,20 @@ export function unicodeEscape(unit: string): string {
   return `u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Puts an integer, or a decimal of up to four places, as JavaScript prints it; false for any other number. */
+/** Puts an integer of up to 31 bits, or a decimal of up to four places, as JavaScript prints it; false for any other number. */
 export function putNumber(value: number): boolean {
-  const size = value < 0 ? -value : value;
+  const size = Math.abs(value);
+  const whole = size | 0;
   const scaled = size < 200_000 ? (size * 10_000 + 0.5) | 0 : 0;
-  const isInteger = Number.isSafeInteger(size);
-  // Both are exact, and so few digits name one double only: this is the shortest text that reads as it.
-  if (isInteger ? size === 0 && 1 / value < 0 : scaled / 10_000 !== size) return false;
+  // A decimal that is equal is exact, and so few digits name one double only: they are the shortest text that reads as it.
+  if (size !== whole ? size !== scaled / 10_000 : Object.is(value, -0)) return false;
   if (value < 0) putByte(45);
-  if (isInteger) {
-    const high = Math.floor(size / 1e9);
-    if (high > 0) putDigits(high, 1);
-    putDigits(size - high * 1e9, high > 0 ? 9 : 1);
-    return true;
-  }
-  const whole = (scaled / 10_000) | 0;
   putDigits(whole, 1);
-  putByte(46);
-  putDigits(scaled - whole * 10_000, 4);
-  while (bytes[length - 1] === 48) length--;
+  if (size !== whole) {
+    putByte(46);
+    putDigits(scaled - whole * 10_000, 4);
+    while (bytes[length - 1] === 48) length--;
+  }
   return true;
 }
 

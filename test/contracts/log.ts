@@ -213,7 +213,7 @@ export function logContract(name: string, create: () => LogWorld | Promise<LogWo
     );
 
     test(
-      "LOG6 topics know nothing of one another",
+      "LOG8 topics know nothing of one another",
       inWorld(async (world) => {
         const [one, other] = [await open(world), await open(world, {}, "b")];
         await append(world, one, "of a");

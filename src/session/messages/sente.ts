@@ -9,7 +9,7 @@
  *         [[event event …] nil]                    a batch of pushed events
  *
  * Always: reading never throws; what fits no form is told as `bad-event` or `malformed`.
- * Rules: docs/protocol.md WRAP1-WRAP4, HAND1-HAND4, EVENT1-EVENT4, PING1-PING6. Source: Sente 1.21.0 as recorded in test/conformance/vectors.
+ * Rules: docs/protocol.md WRAP1-WRAP4, HAND1-HAND4, EVENT1-EVENT4, PING1-PING7. Source: Sente 1.21.0 as recorded in test/conformance/vectors.
  */
 import { Keyword } from "../../core/values.ts";
 

@@ -16,7 +16,7 @@
  *
  * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
  * Always: a reader returns `undefined` for data of any other shape and never throws.
- * Rules: docs/protocol.md HELLO1-HELLO5, SUB1-SUB9, WRITE1-WRITE5.
+ * Rules: docs/protocol.md HELLO1-HELLO7, SUB1-SUB19, WRITE1-WRITE7.
  */
 
 export const version = 1;

@@ -35,7 +35,8 @@ test("the latest callback hears, without subscribing anew", async () => {
   const client = world.client();
   const heard: string[] = [];
   const body = ({ name }: { name: string }) => {
-    useChannel(room({ id: "1" }), ({ event }) => void heard.push(`${name} ${event}`));
+    // From the first message on: subscribing anew would bring them all again.
+    useChannel(room({ id: "1" }), ({ event }) => void heard.push(`${name} ${event}`), { from: 1 });
     return null;
   };
   const page = renderWith(client, <Run body={() => body({ name: "first" })} />);
@@ -56,13 +57,16 @@ test("without a callback nothing is subscribed, and publishing works", async () 
   const client = world.client();
   const { status } = channel(client, room({ id: "1" }));
   const heard: string[] = [];
+  const handles = new Set<unknown>();
   let say = (_: string): Receipt | undefined => undefined;
   const reader = () => {
     useEventListener(room({ id: "1" }), "said", ({ data }) => void heard.push(data.text));
     return null;
   };
   const writer = () => {
-    const { publish } = useChannel(room({ id: "1" }));
+    const handle = useChannel(room({ id: "1" }));
+    handles.add(handle);
+    const { publish } = handle;
     say = (text) => publish("said", { text });
     return null;
   };
@@ -70,6 +74,8 @@ test("without a callback nothing is subscribed, and publishing works", async () 
   await until(() => expect(client.status.get().name).toBe("connected"));
   await world.settle(client);
   expect(status.get()).toBe("idle");
+  page.show(<Run body={writer} />);
+  expect(handles.size).toBe(1);
   page.show(
     <>
       <Run body={writer} />

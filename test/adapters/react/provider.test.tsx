@@ -85,7 +85,7 @@ test("another client in place of the first is used by all hooks", async () => {
   const [one, other] = [world.client(), world.client()];
   const seen: Client[] = [];
   const probe = () => {
-    seen.push(useClient() as Client);
+    seen.push(useClient());
     return <Run body={visitors} />;
   };
   const { container, rerender } = render(<SyncProvider client={one}>{<Run body={probe} />}</SyncProvider>);

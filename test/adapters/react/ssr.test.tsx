@@ -2,7 +2,7 @@
 import { act, render } from "@testing-library/react";
 import { Suspense, use } from "react";
 import { renderToString } from "react-dom/server";
-import { type Client, type ClientOptions, createClient } from "sente-sync/client";
+import { atom, type Client, type ClientOptions, createClient } from "sente-sync/client";
 import { SyncProvider, useAtom, useClient, useStatus, useTopicStatus, useUser } from "sente-sync/react";
 import { expect, test } from "vitest";
 import { board, createWorld, stats, until } from "../support.ts";
@@ -32,7 +32,9 @@ test("a server renders what it was given, and undefined for the rest", async () 
 test("a server renders the state before any connection", async () => {
   const world = createWorld();
   const client = world.client();
-  await world.settle(client);
+  const held = atom(client, stats);
+  held.keep();
+  await held.ready;
   const html = renderToString(
     <SyncProvider client={client}>
       <Run body={facts} />

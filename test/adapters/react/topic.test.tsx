@@ -158,7 +158,7 @@ test("another ref shows another topic and lets the first one go", async () => {
   expect(page.text).toBe("board a");
 });
 
-test("a ref made anew on each render does not subscribe anew", async () => {
+test("a ref made anew on each render costs no message", async () => {
   const world = createWorld();
   const client = world.client();
   const title = ({ n }: { n: number }) => `${useAtom(board({ id: "a" }), (value) => value.title)} ${n}`;

@@ -5,6 +5,7 @@ import { derived, get } from "svelte/store";
 import { expect, test } from "vitest";
 import { board, createWorld, room, stats, until } from "../support.ts";
 import Board from "./board.svelte";
+import Both from "./both.svelte";
 import Runes from "./runes.svelte";
 import Store from "./store.svelte";
 import { renderAlone, renderWith } from "./support.ts";
@@ -172,4 +173,11 @@ test("the status of a topic is told, and looking at it reads nothing", async () 
   await until(() => expect(page.text).toBe('"stale"'));
   for (const reader of readers) reader.unmount();
   await until(() => expect(page.text).toBe('"idle"'));
+});
+
+test("a topic that a template begins to read tells those who show its status", async () => {
+  const world = createWorld();
+  const page = renderWith(world.client(), Both, { make: () => [topicStatus(stats), atom(stats, (value) => value.visitors)] });
+  expect(page.text).toBe("loading loading");
+  await until(() => expect(page.text).toBe("live live 1 2"));
 });

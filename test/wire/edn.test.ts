@@ -1,0 +1,4 @@
+import { edn } from "../../src/wire/edn.ts";
+import { packerContract } from "../contracts/packer.ts";
+
+packerContract("edn", edn);
