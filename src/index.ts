@@ -10,7 +10,16 @@ export {
   type RefOrName,
 } from "./core/definitions.ts";
 export { type ErrorCode, errorCodes, isSyncError, type Retry, SyncError } from "./core/errors.ts";
-export { type AnyEvents, type DataArgs, defineEvents, type EventData, type EventInput, type EventName, type Events, type ReplyData } from "./core/events.ts";
+export {
+  type AnyEvents,
+  type DataArgs,
+  defineEvents,
+  type EventData,
+  type EventInput,
+  type EventName,
+  type Events,
+  type ReplyData,
+} from "./core/events.ts";
 // A star, so that an application's `declare module "sente-sync"` reaches the interface.
 export * from "./core/register.ts";
 export { type InputOf, type OutputOf, type Schema, type } from "./core/schema.ts";

@@ -15,8 +15,9 @@ const budgets = [
   {
     name: "createClient + atom",
     code: `export { atom, createClient } from "sente-sync/client";`,
-    maxBytes: 9 * kib,
-    stretchBytes: 7 * kib,
+    // The goal is 9: docs/decisions/0005-what-the-client-weighs.md.
+    maxBytes: 13 * kib,
+    stretchBytes: 9 * kib,
   },
   {
     name: "sente-sync/react",

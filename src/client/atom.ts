@@ -8,7 +8,6 @@ import { type RefOrName, topicOf } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { Readable, Unsubscribe } from "../core/store.ts";
 import { createAtomReplica } from "../kind/atom-replica.ts";
-import type { Replica } from "../kind/kind.ts";
 import { coreOf } from "./client.ts";
 import type { Cause, TopicStatus } from "./held.ts";
 
@@ -40,7 +39,7 @@ export interface ClientAtom<T> {
 export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T> {
   const core = coreOf(client);
   const topic = topicOf(ref);
-  const held = core.hold(topic, "atom", createAtomReplica as () => Replica<unknown, never>);
+  const held = core.hold(topic, "atom", createAtomReplica);
   const open = new Set<Unsubscribe>();
   const get = (): T | undefined => held.replica.value as T | undefined;
 

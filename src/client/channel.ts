@@ -10,7 +10,6 @@ import type { SyncError } from "../core/errors.ts";
 import type { InputOf, OutputOf } from "../core/schema.ts";
 import { callAll, type Readable, type Unsubscribe } from "../core/store.ts";
 import { type ChannelMessage, createChannelReplica } from "../kind/channel.ts";
-import type { Replica } from "../kind/kind.ts";
 import { coreOf } from "./client.ts";
 import type { Gap, Held, TopicStatus } from "./held.ts";
 import { type Receipt, writerOf } from "./writes.ts";
@@ -57,7 +56,7 @@ export function channel<E extends ChannelEvents>(client: object, ref: RefOrName<
       } catch (error) {
         core.report(error, topic);
       }
-    }) as Replica<unknown, never>;
+    });
   });
   // One replica for all handles of the topic.
   const shared = readers.get(held) ?? runs;

@@ -19,8 +19,8 @@ import type { Connector } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
-import { createLine, type SocketEnd } from "./line.ts";
 import type { Held } from "./held.ts";
+import { createLine, type SocketEnd } from "./line.ts";
 import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
 import { onWake } from "./wake.ts";
@@ -36,7 +36,12 @@ export interface ClientLimits {
   readonly maxBufferedBytes: number;
 }
 
-const defaultLimits: ClientLimits = { maxCallbacks: 256, maxPending: 1000, maxSnapshotLength: 1 << 26, maxBufferedBytes: 1 << 20 };
+const defaultLimits: ClientLimits = {
+  maxCallbacks: 256,
+  maxPending: 1000,
+  maxSnapshotLength: 1 << 26,
+  maxBufferedBytes: 1 << 20,
+};
 
 export interface ClientOptions<E extends Events = Events> {
   /** Types `send`, `request` and `on`. The server validates: what it refuses rejects the request with `invalid`. */
@@ -86,7 +91,11 @@ export interface Client<E extends Events = AnyEvents> {
   /** An event without a reply: lost when the line is down. Throws SyncError `too-large`. */
   send<N extends EventName<E>>(name: N, ...data: DataArgs<E, N>): SendResult;
   /** Waits for the line, then for the reply; rejects with a SyncError, at the latest after `timeoutMs` (5 000). */
-  request<N extends EventName<E>>(name: N, data: EventInput<E, N>, options?: { readonly timeoutMs?: number }): Promise<ReplyData<E, N>>;
+  request<N extends EventName<E>>(
+    name: N,
+    data: EventInput<E, N>,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<ReplyData<E, N>>;
   on<K extends keyof LifecycleEvents>(name: K, run: (fact: LifecycleEvents[K]) => void): () => void;
   /** Calls `run` for each event that the server pushes under that name. */
   on<N extends EventName<E>>(name: N, run: (message: EventMessage<EventData<E, N>>) => void): () => void;
@@ -144,7 +153,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
   const limits: ClientLimits = { ...defaultLimits, ...options.limits };
   const clientId = randomHex(env, 16);
   const target = resolveUrl(url);
-  const report = (error: unknown, where: string): void => (options.onError ?? ((e, w) => console.error(`sente-sync: ${w}:`, e)))(error, where);
+  const report = (error: unknown, where: string): void =>
+    (options.onError ?? ((e, w) => console.error(`sente-sync: ${w}:`, e)))(error, where);
 
   let session: string | null = null;
   let token: string | null = null;
@@ -176,7 +186,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     }
   };
 
-  const raise = (name: string, message: unknown): void => attempt(() => callAll(listeners.get(name) ?? [], message as never), name);
+  const raise = (name: string, message: unknown): void =>
+    attempt(() => callAll(listeners.get(name) ?? [], message as never), name);
 
   /** Throws SyncError `too-large`; false: the socket is full, or there is none. */
   const transmit = (value: unknown, callback?: string): boolean => {
@@ -192,20 +203,23 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     transmit(value, callbacks.open(timeoutMs, settle));
   };
 
-  const replicas = createReplicas({
-    env,
-    unpack,
-    lingerMs: options.lingerMs ?? 1000,
-    maxSnapshotLength: limits.maxSnapshotLength,
-    ready: () => speaksSync && line.state.name === "connected",
-    send(id, data, settle) {
-      if (settle) ask(event(id, data), 20_000, settle);
-      else transmit(event(id, data));
+  const replicas = createReplicas(
+    {
+      env,
+      unpack,
+      lingerMs: options.lingerMs ?? 1000,
+      maxSnapshotLength: limits.maxSnapshotLength,
+      ready: () => speaksSync && line.state.name === "connected",
+      send(id, data, settle) {
+        if (settle) ask(event(id, data), 20_000, settle);
+        else transmit(event(id, data));
+      },
+      isPlain: () => ready && !speaksSync,
+      distrust: () => line.dispatch({ type: "distrust" }),
+      report,
     },
-    isPlain: () => ready && !speaksSync,
-    distrust: () => line.dispatch({ type: "distrust" }),
-    report,
-  }, options.hydrate ? (unpack(options.hydrate) as never) : []);
+    options.hydrate ? (unpack(options.hydrate) as never) : [],
+  );
 
   const refresh = (): void => {
     const next = statusOf(line.state, ready, ever, line.transport?.name ?? "", Math.round(env.nowMs() - env.monotonicMs()));
@@ -258,7 +272,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
   };
 
   const onSync = (id: string, data: unknown): void => {
-    if (!replicas.receive(id, data) && !parts.some((part) => part.receive(id, data))) report(new SyncError("malformed", `Unreadable ${id}`), id);
+    if (!replicas.receive(id, data) && !parts.some((part) => part.receive(id, data)))
+      report(new SyncError("malformed", `Unreadable ${id}`), id);
   };
 
   const line = createLine({
@@ -331,7 +346,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     request: (name, data, { timeoutMs = 5000 } = {}) =>
       new Promise((resolve, reject) => {
         if (status.get().name === "closed") throw new SyncError("closed");
-        if (callbacks.size >= limits.maxCallbacks) throw new SyncError("limit", `Over ${limits.maxCallbacks} requests`, { retry: "later" });
+        if (callbacks.size >= limits.maxCallbacks)
+          throw new SyncError("limit", `Over ${limits.maxCallbacks} requests`, { retry: "later" });
         const id = callbacks.open(timeoutMs, (outcome) => {
           const error = outcome.ok ? readErrorReply(outcome.value) : undefined;
           if (!outcome.ok) reject(outcome.error);

@@ -196,7 +196,8 @@ export function createHeld(
 
   const onPart = (at: number, part: number, last: boolean, chunk: string | Uint8Array): void => {
     if (!parts || part !== parts.length) return again();
-    if ((length += chunk.length) > host.maxSnapshotLength) return refuse(new SyncError("too-large", `Over ${host.maxSnapshotLength}`));
+    if ((length += chunk.length) > host.maxSnapshotLength)
+      return refuse(new SyncError("too-large", `Over ${host.maxSnapshotLength}`));
     parts.push(chunk);
     if (!last) return;
     const whole = parts;

@@ -5,7 +5,14 @@
  * Rules: docs/protocol.md LINE1-LINE9.
  */
 import type { Env, Timer } from "../core/env.ts";
-import { type CloseReason, initialLine, type LineEvent, type LineOptions, type LineState, stepLine } from "../session/line-step.ts";
+import {
+  type CloseReason,
+  initialLine,
+  type LineEvent,
+  type LineOptions,
+  type LineState,
+  stepLine,
+} from "../session/line-step.ts";
 import type { Connector, Transport } from "../transport/transport.ts";
 
 /** `code` is 0 where the socket never opened. */
@@ -49,8 +56,6 @@ export function createLine(host: LineHost): Line {
     activity = 0;
     const opening = host.connector.open(host.url(), {
       onOpen(opened) {
-        if (line !== state.line) return opened.terminate();
-        transport = opened;
         opened.handlers = {
           onFrame(data) {
             // A late word of an older line.
@@ -64,6 +69,8 @@ export function createLine(host: LineHost): Line {
             dispatch({ type: "line-closed", line, code });
           },
         };
+        if (line !== state.line) return opened.terminate();
+        transport = opened;
       },
       onFail(reason) {
         if (line === state.line) host.onSocketEnd({ code: 0, reason });

@@ -37,7 +37,10 @@ export interface Replicas {
 const topicMessages: readonly string[] = [sync.entries, sync.snapshot, sync.gap, sync.end];
 
 /** `rendered`: values and their positions by topic, as a server rendered them. */
-export function createReplicas(host: ReplicasHost, rendered: readonly (readonly [topic: string, position: readonly [string, number], value: unknown])[]): Replicas {
+export function createReplicas(
+  host: ReplicasHost,
+  rendered: readonly (readonly [topic: string, position: readonly [string, number], value: unknown])[],
+): Replicas {
   const { env, send, ready } = host;
   const all = new Map<string, { readonly kind: string; readonly held: Held }>();
   const byId = new Map<unknown, Held>();
@@ -49,7 +52,8 @@ export function createReplicas(host: ReplicasHost, rendered: readonly (readonly 
     const isPlain = host.isPlain();
     const asked = isPlain || ready() ? [...wanted].flatMap((held) => held.ask() ?? []) : [];
     wanted.clear();
-    if (isPlain) for (const { answered } of asked) answered({ error: { code: "feature-not-supported", message: "A plain Sente server" } });
+    if (isPlain)
+      for (const { answered } of asked) answered({ error: { code: "feature-not-supported", message: "A plain Sente server" } });
     if (isPlain || !asked.length) return;
     send(
       sync.subscribe,

@@ -15,7 +15,9 @@ export interface SenteState {
   /** Written when an open line closes. */
   readonly lastClose: { readonly udt: number; readonly reason: string } | undefined;
   readonly lastWsError: { readonly udt: number } | undefined;
-  readonly lastWsClose: { readonly udt: number; readonly code: number; readonly reason: string; readonly clean: boolean } | undefined;
+  readonly lastWsClose:
+    | { readonly udt: number; readonly code: number; readonly reason: string; readonly clean: boolean }
+    | undefined;
   /** Wall clock, ms, while a try is waited for. */
   readonly udtNextReconnect: number | undefined;
 }
@@ -36,7 +38,17 @@ export function senteState(client: Pick<Client, "status" | "on">): Readable<Sent
       else lastWsClose = { udt: env.nowMs(), code, reason, clean: code === 1000 };
     }
     seen = socketEnd;
-    return { type: "ws", open: name === "connected", everOpened, uid, handshakeData, lastClose, lastWsError, lastWsClose, udtNextReconnect: retryAtMs };
+    return {
+      type: "ws",
+      open: name === "connected",
+      everOpened,
+      uid,
+      handshakeData,
+      lastClose,
+      lastWsError,
+      lastWsClose,
+      udtNextReconnect: retryAtMs,
+    };
   };
   const store = createStore(read());
   const refresh = (): void => store.set(read());

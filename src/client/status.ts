@@ -17,7 +17,13 @@ export interface ClientStatus {
 }
 
 /** `ready`: hello was answered. `ever`: there was a connection before. */
-export function statusOf(line: LineState, ready: boolean, ever: boolean, transport: string, wallMinusMonotonicMs: number): ClientStatus {
+export function statusOf(
+  line: LineState,
+  ready: boolean,
+  ever: boolean,
+  transport: string,
+  wallMinusMonotonicMs: number,
+): ClientStatus {
   switch (line.name) {
     case "connected":
       if (ready) return { name: "connected", transport };

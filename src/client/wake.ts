@@ -5,7 +5,11 @@
  */
 import type { Env, Timer } from "../core/env.ts";
 
-const page = globalThis as { document?: Document; addEventListener?: typeof addEventListener; removeEventListener?: typeof removeEventListener };
+const page = globalThis as {
+  document?: Document;
+  addEventListener?: typeof addEventListener;
+  removeEventListener?: typeof removeEventListener;
+};
 const beatMs = 5000;
 
 /** Calls `probe` on each sign; returns how to stop. */

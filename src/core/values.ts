@@ -1,7 +1,7 @@
 /**
  * Values that JavaScript has no literal for but EDN does. Each is immutable and compared by `equalValues`.
  *
- * Plain objects stand for maps whose keys are all keywords by rule EDN-KEY; `Map`, `Set`, `Date`, `bigint`
+ * Plain objects stand for maps whose keys are all keywords by rule EDN2; `Map`, `Set`, `Date`, `bigint`
  * and `Uint8Array` stand for themselves. An array is a vector, a `List` is a list.
  * Rules: docs/protocol.md, "Values" (the type table).
  */

@@ -14,10 +14,10 @@
 import { SyncError } from "../core/errors.ts";
 import { createGather } from "./coalesce.ts";
 import type { Authority } from "./kind.ts";
-import { applyPatch } from "./patch.ts";
 import type { Steps } from "./patch.ts";
-import { produceNext } from "./produce.ts";
+import { applyPatch } from "./patch.ts";
 import type { Recipe } from "./produce.ts";
+import { produceNext } from "./produce.ts";
 
 export type AtomOp<T> = { readonly type: "update"; readonly recipe: Recipe<T> } | { readonly type: "set"; readonly value: T };
 

@@ -5,8 +5,8 @@
  * Rules: docs/protocol/kinds.md ATOM1, PATCH1-PATCH9.
  */
 import type { Replica } from "./kind.ts";
-import { applyPatch } from "./patch.ts";
 import type { Steps } from "./patch.ts";
+import { applyPatch } from "./patch.ts";
 
 export function createAtomReplica<T>(): Replica<T, Steps> {
   let value: T | undefined;

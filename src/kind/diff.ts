@@ -6,8 +6,9 @@
  * that is smaller than its steps. What is neither array nor plain object is equal only to itself.
  * Rules: docs/protocol/kinds.md DIFF1-DIFF6.
  */
-import { isPlain, maxMoved, maxPathLength, maxSteps } from "./patch.ts";
+
 import type { Step, Steps } from "./patch.ts";
+import { isPlain, maxMoved, maxPathLength, maxSteps } from "./patch.ts";
 
 type Plain = Record<string, unknown>;
 

@@ -6,8 +6,9 @@
  * the front of an array of 1 000 gives 997 of them, and `diff` gives one step in a fraction of the time.
  * Rules: docs/protocol/kinds.md ATOM3-ATOM5.
  */
-import { enableArrayMethods, enableMapSet, Immer } from "immer";
+
 import type { Draft } from "immer";
+import { enableArrayMethods, enableMapSet, Immer } from "immer";
 import { SyncError } from "../core/errors.ts";
 
 /** Changes the draft, or returns a new value. Its predicates (`find`, `filter`, `some`) must only read. */

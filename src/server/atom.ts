@@ -12,8 +12,8 @@ import { createStore, type Readable } from "../core/store.ts";
 import { createAtomAuthority } from "../kind/atom-authority.ts";
 import type { Recipe } from "../kind/produce.ts";
 import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
-import { createMemoryLog } from "../topic/memory-log.ts";
 import type { Retention } from "../topic/log.ts";
+import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
 import type { Topic } from "./topic.ts";
@@ -52,8 +52,12 @@ export interface AtomFamily<T, P> {
   delete(params: P): void;
 }
 
-export function atom<T, P extends ParamValues>(server: object, pattern: Pattern<"atom", T, P>, options?: ServerAtomOptions<T, P>): AtomFamily<T, P>;
-export function atom<T>(server: object, ref: Ref<"atom", T>, options?: ServerAtomOptions<T>): ServerAtom<T>;
+export function atom<T, P extends ParamValues>(
+  server: object,
+  pattern: Pattern<"atom", T, P>,
+  options?: ServerAtomOptions<NoInfer<T>, P>,
+): AtomFamily<T, P>;
+export function atom<T>(server: object, ref: Ref<"atom", T>, options?: ServerAtomOptions<NoInfer<T>>): ServerAtom<T>;
 export function atom<T>(server: object, name: string, options: ServerAtomOptions<T> & { readonly initial: T }): ServerAtom<T>;
 export function atom<T>(
   server: object,
@@ -101,7 +105,13 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   const authority = createAtomAuthority<T>({ initial: options.initial, mode: options.mode ?? "patches" });
   topics.pack(options.initial);
   const shown = createStore<T>(authority.value);
-  const created = topics.create({ name, kind: "atom", catchUp: "snapshot", retention: options.retention, snapshot: authority.snapshot });
+  const created = topics.create({
+    name,
+    kind: "atom",
+    catchUp: "snapshot",
+    retention: options.retention,
+    snapshot: authority.snapshot,
+  });
 
   const ready = (topic: Topic): Hosted => {
     const views = options.view ? createViews(core, topic, name, options.view, () => authority.snapshot() as T) : undefined;
@@ -154,7 +164,13 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
 }
 
 /** The derived topics of one atom, each on a memory log of its own. */
-function createViews<T>(core: ServerCore, parent: Topic, name: string, options: ViewOptions<T, User, ViewKey, unknown>, state: () => T) {
+function createViews<T>(
+  core: ServerCore,
+  parent: Topic,
+  name: string,
+  options: ViewOptions<T, User, ViewKey, unknown>,
+  state: () => T,
+) {
   const view = createView(options);
   const log = createMemoryLog(core.env);
   const open = new Map<string, { readonly topic: Topic; readonly authority: ReturnType<typeof view.open> }>();
@@ -165,7 +181,10 @@ function createViews<T>(core: ServerCore, parent: Topic, name: string, options: 
       let derived = open.get(viewName);
       if (!derived) {
         const authority = view.open(key, state());
-        const topic = core.topics.create({ name: viewName, kind: parent.kind, catchUp: "snapshot", snapshot: authority.snapshot }, log) as Topic;
+        const topic = core.topics.create(
+          { name: viewName, kind: parent.kind, catchUp: "snapshot", snapshot: authority.snapshot },
+          log,
+        ) as Topic;
         derived = { topic, authority };
         open.set(viewName, derived);
       }

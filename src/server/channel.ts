@@ -8,7 +8,7 @@ import type { ChannelEvents, Pattern, Ref } from "../core/definitions.ts";
 import { toRef } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { InputOf, OutputOf } from "../core/schema.ts";
-import { type Schema, validate } from "../core/schema.ts";
+import { validate } from "../core/schema.ts";
 import { callAll } from "../core/store.ts";
 import { type ChannelEntry, createChannelAuthority } from "../kind/channel.ts";
 import type { Retention } from "../topic/log.ts";
@@ -49,15 +49,25 @@ export interface ChannelFamily<E extends ChannelEvents, P> {
   delete(params: P): void;
 }
 
-export function channel<E extends ChannelEvents, P extends ParamValues>(server: object, pattern: Pattern<"channel", E, P>, options?: ServerChannelOptions): ChannelFamily<E, P>;
-export function channel<E extends ChannelEvents>(server: object, ref: Ref<"channel", E> | string, options?: ServerChannelOptions): ServerChannel<E>;
+export function channel<E extends ChannelEvents, P extends ParamValues>(
+  server: object,
+  pattern: Pattern<"channel", E, P>,
+  options?: ServerChannelOptions,
+): ChannelFamily<E, P>;
+export function channel<E extends ChannelEvents>(
+  server: object,
+  ref: Ref<"channel", E> | string,
+  options?: ServerChannelOptions,
+): ServerChannel<E>;
 export function channel<E extends ChannelEvents>(
   server: object,
   target: Ref<"channel", E> | Pattern<"channel", E, never> | string,
   options: ServerChannelOptions = {},
 ): ServerChannel<E> | ChannelFamily<E, never> {
   const core = coreOf(server);
-  const ref = toRef<"channel", E>("channel", target as Ref<"channel", E> | string) as Ref<"channel", E> | Pattern<"channel", E, never>;
+  const ref = toRef<"channel", E>("channel", target as Ref<"channel", E> | string) as
+    | Ref<"channel", E>
+    | Pattern<"channel", E, never>;
   const { events } = ref.options as { events?: ChannelEvents };
   const handles = new Map<string, ServerChannel<E>>();
   const host = (name: string): Hosted | Promise<Hosted> =>
@@ -99,24 +109,31 @@ function hostChannel(
       if (!schemas) return data;
       const schema = schemas.get(event);
       if (!schema) throw new SyncError("not-declared", `Channel "${name}" has no event "${event}".`);
-      return validate(schema as Schema, data, `Event "${event}"`);
+      return validate(schema, data, `Event "${event}"`);
     },
   });
   const listeners = new Set<(message: ServerMessage<ChannelEvents>) => void>();
   const heard = (offset: number, [event, data, from]: ChannelEntry): void => {
     if (!listeners.size) return;
     try {
-      callAll(listeners, { event, data, from, offset } as ServerMessage<ChannelEvents>);
+      callAll(listeners, { event, data, from, offset });
     } catch (error) {
       core.report(error, name);
     }
   };
-  const created = topics.create({ name, kind: "channel", catchUp: "gap", retention: options.retention, snapshot: () => undefined });
+  const created = topics.create({
+    name,
+    kind: "channel",
+    catchUp: "gap",
+    retention: options.retention,
+    snapshot: () => undefined,
+  });
 
   const ready = (topic: Topic): Hosted => {
     topic.log.onRecords((first, records) => {
       if (!listeners.size) return;
-      for (const [index, { entry }] of records.entries()) heard(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
+      for (const [index, { entry }] of records.entries())
+        heard(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
     });
     onHandle({
       topic: name,

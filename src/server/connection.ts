@@ -10,8 +10,8 @@
  * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6.
  */
 import type { User } from "../core/register.ts";
-import { createLanes, type Lanes } from "../tail/lanes.ts";
 import type { Bucket } from "../tail/bucket.ts";
+import { createLanes, type Lanes } from "../tail/lanes.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
 import type { Framer } from "./frames.ts";
 import type { Session } from "./sessions.ts";
@@ -56,7 +56,7 @@ export class Connection implements TransportHandlers {
   session: Session | undefined;
   subscriptions: Map<number, Subscription> | undefined;
   /** Answers of `authorize` for writing that are waited for, by topic: a renewed subscription waits for the same, so writes keep their order. */
-  readonly granting: Map<number, Subscription["grant"]> = new Map();
+  granting: Map<number, Subscription["grant"]> | undefined;
   /** Done once what was asked for so far is answered. */
   subscribing: Promise<void> | undefined;
   /** Waits for the flush. */
@@ -85,7 +85,13 @@ export class Connection implements TransportHandlers {
   #pushes: Uint8Array[] | undefined;
   #pending: Subscription[] = [];
   /** The first `replies` and `pushes` of those that wait leave once those cursors are where they should be. */
-  #barrier: { replies: number; pushes: number; readonly waits: readonly { readonly subscription: Subscription; readonly offset: number }[] } | undefined;
+  #barrier:
+    | {
+        replies: number;
+        pushes: number;
+        readonly waits: readonly { readonly subscription: Subscription; readonly offset: number }[];
+      }
+    | undefined;
   /** Bits of PauseReason. */
   #pauses = 0;
 
@@ -288,7 +294,8 @@ export class Connection implements TransportHandlers {
     let room = true;
     while (room && this.waiting) {
       if (!this.#barrier) {
-        if (this.caughtUp) return this.#flushLane("normal", Number.POSITIVE_INFINITY) && this.#flushPushes(Number.POSITIVE_INFINITY);
+        if (this.caughtUp)
+          return this.#flushLane("normal", Number.POSITIVE_INFINITY) && this.#flushPushes(Number.POSITIVE_INFINITY);
         // Cursors are behind: they hold back what was queued so far until they reach where they should be now.
         const waits = this.#pending.map((subscription) => ({ subscription, offset: subscription.topic.head }));
         this.#barrier = { replies: this.#lanes?.length ?? 0, pushes: this.#pushes?.length ?? 0, waits };

@@ -12,7 +12,7 @@ import { validate } from "../core/schema.ts";
 import { errorEvent, event, type Up } from "../session/messages/sente.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
-import { ask, type Authorize } from "./grants.ts";
+import { type Authorize, ask } from "./grants.ts";
 
 /** The connection that an event came from. */
 export interface Peer {
@@ -50,7 +50,11 @@ export interface Handlers {
 
 export function createHandlers(
   core: ServerCore,
-  options: { readonly events: Events; readonly authorize: Authorize | undefined; readonly peerOf: (connection: Connection) => Peer },
+  options: {
+    readonly events: Events;
+    readonly authorize: Authorize | undefined;
+    readonly peerOf: (connection: Connection) => Peer;
+  },
 ): Handlers {
   const handlers = new Map<string, Handler>();
   const shapes = new Map<string, EventShape>(Object.entries(options.events));
@@ -134,7 +138,9 @@ export function createHandlers(
       }
       if (!options.authorize) return void route(connection, id, data, callback);
       const request = { user: connection.user, kind: "event", topic: id, params: {} };
-      const answered = ask([options.authorize], { ...request, action: callback === null ? "event" : "request" }, (error) => core.report(error, id));
+      const answered = ask([options.authorize], { ...request, action: callback === null ? "event" : "request" }, (error) =>
+        core.report(error, id),
+      );
       const decide = (yes: boolean): void => {
         if (yes) return void route(connection, id, data, callback);
         counters.refused++;
@@ -146,7 +152,8 @@ export function createHandlers(
     local: (connection, id) => void route(connection, id, null, null),
     bad(connection, { what, callback }) {
       counters.badEvents++;
-      if (!route(connection, "chsk/bad-event", what, null)) core.report(new SyncError("invalid", "A client sent something that is not an event."), "chsk/bad-event");
+      if (!route(connection, "chsk/bad-event", what, null))
+        core.report(new SyncError("invalid", "A client sent something that is not an event."), "chsk/bad-event");
       fail(connection, callback, new SyncError("invalid", "An event is a vector of a namespaced keyword and its data."));
     },
   };

@@ -5,7 +5,7 @@
  * believed before `authenticate` said who it is.
  * Rules: docs/protocol.md DOOR1-DOOR9.
  */
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, STATUS_CODES } from "node:http";
+import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Env } from "../core/env.ts";
@@ -110,7 +110,8 @@ export function createDoors(door: Door): Doors {
       const url = urlOf(request);
       // Another path is somebody else's; where nobody else listens it must still be answered.
       if (url?.pathname === path) void upgrade(request, socket, head, url);
-      else if (server.listenerCount("upgrade") === 1) refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
+      else if (server.listenerCount("upgrade") === 1)
+        refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
     };
     server.on("upgrade", onUpgrade);
     const stop = (): void => {
@@ -126,7 +127,11 @@ export function createDoors(door: Door): Doors {
     attach,
     async listen(port, { host, ...options } = {}) {
       const { handshakeMs } = door.limits;
-      const timeouts = { headersTimeout: handshakeMs, requestTimeout: 2 * handshakeMs, connectionsCheckingInterval: Math.min(1000, handshakeMs / 2) };
+      const timeouts = {
+        headersTimeout: handshakeMs,
+        requestTimeout: 2 * handshakeMs,
+        connectionsCheckingInterval: Math.min(1000, handshakeMs / 2),
+      };
       const server = createHttpServer({ maxHeaderSize: 16 * 1024, ...timeouts }, (_request, response) => {
         response.writeHead(426, { "content-type": "text/plain", connection: "close" }).end("This port speaks WebSocket.");
       });

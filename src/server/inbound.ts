@@ -7,7 +7,16 @@
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import { errorEvent, event, readUp } from "../session/messages/sente.ts";
-import { readHello, readIds, readPositions, readSubscribe, readWrite, sync, version, type WireLimits } from "../session/messages/sync.ts";
+import {
+  readHello,
+  readIds,
+  readPositions,
+  readSubscribe,
+  readWrite,
+  sync,
+  version,
+  type WireLimits,
+} from "../session/messages/sync.ts";
 import { createBucket, type Rate, waitMs } from "../tail/bucket.ts";
 import { defaultBudget } from "../wire/packer.ts";
 import { type Connection, pauseReasons } from "./connection.ts";
@@ -62,7 +71,10 @@ export function createInbound({ core, boot, handlers, subscriptions, sessions, u
     const now = env.monotonicMs();
     connection.messages ??= createBucket(limits.messages, now);
     connection.bytes ??= createBucket(limits.bytes, now);
-    const pauseMs = Math.max(charge(connection.messages, limits.messages, now, 1), charge(connection.bytes, limits.bytes, now, length));
+    const pauseMs = Math.max(
+      charge(connection.messages, limits.messages, now, 1),
+      charge(connection.bytes, limits.bytes, now, length),
+    );
     // Half of the burst is back: it was a burst, not a flood.
     if (pauseMs === 0 && connection.messages.tokens > limits.messages.burst / 2) connection.overRateSinceMs = 0;
     if (pauseMs === 0 || connection.ratePaused) return;
@@ -81,7 +93,9 @@ export function createInbound({ core, boot, handlers, subscriptions, sessions, u
     const reply = (value: unknown): void => connection.control(connection.framer.message(value, callback));
     if (!message) return reply(event(errorEvent, toWireError(new SyncError("invalid", "Not a hello."))));
     if (message.v !== version) {
-      const error = new SyncError("unsupported", `This server speaks version ${version}, not ${message.v}.`, { data: { version } });
+      const error = new SyncError("unsupported", `This server speaks version ${version}, not ${message.v}.`, {
+        data: { version },
+      });
       return reply(event(errorEvent, toWireError(error)));
     }
     if (connection.session) return reply(event(errorEvent, toWireError(new SyncError("conflict", "Hello was said already."))));

@@ -5,7 +5,7 @@
  * handled, and taken out once, when it closes; one that fails harms no other.
  * Rules: docs/protocol.md HAND1-HAND5, USER1-USER4, LIMIT1-LIMIT13.
  */
-import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { type Env, randomHex, realEnv, type Timer, uuidV7 } from "../core/env.ts";
 import type { AnyEvents, DataArgs, EventData, EventName, Events, ReplyInput } from "../core/events.ts";
 import type { User } from "../core/register.ts";
@@ -35,7 +35,10 @@ export interface ServerOptions<E extends Events = Events> {
   /** Events and their schemas; those not named here carry anything. */
   readonly events?: E;
   /** The user of a connection, or null to refuse it (401). Default: everybody is anonymous. */
-  readonly authenticate?: (context: { readonly request: IncomingMessage | undefined; readonly url: URL }) => User | null | Promise<User | null>;
+  readonly authenticate?: (context: {
+    readonly request: IncomingMessage | undefined;
+    readonly url: URL;
+  }) => User | null | Promise<User | null>;
   /** Default: reading and publishing what is declared, and every event that has a handler. */
   readonly authorize?: Authorize;
   /** What Sente calls handshake data: any value, told to each connection first. */
@@ -63,7 +66,10 @@ export interface ServerStats extends Readonly<Counters> {
 
 export interface Server<E extends Events = AnyEvents> {
   /** Handles an event; a returned value is the reply. Throws SyncError `conflict` for a name that has a handler. */
-  on<N extends EventName<E>>(name: N, handler: (context: EventContext<EventData<E, N>>) => ReplyInput<E, N> | Promise<ReplyInput<E, N>> | void): () => void;
+  on<N extends EventName<E>>(
+    name: N,
+    handler: (context: EventContext<EventData<E, N>>) => ReplyInput<E, N> | Promise<ReplyInput<E, N>> | void,
+  ): () => void;
   on(name: (typeof localEvents)[number], handler: (context: EventContext) => void): () => void;
   /** Pushes an event to every connection of a user: ephemeral, lost for who is away. `flush`: now, not at the end of the turn. */
   send<N extends EventName<E>>(userId: string, name: N, ...data: [...DataArgs<E, N>, options?: { flush?: boolean }]): void;
@@ -219,7 +225,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     armSweep();
   };
 
-  const anonymous = (): User => ({ id: `anonymous-${randomHex(env, 8)}`, anonymous: true }) as User;
+  const anonymous = (): User => ({ id: `anonymous-${randomHex(env, 8)}`, anonymous: true });
 
   const door: Door = {
     env,
@@ -234,7 +240,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     full(user) {
       if (ended) return { status: 503, body: "The server is closing" };
       if (connections.size >= limits.maxConnections) return { status: 503, body: "Too many connections" };
-      if (user && users.count(user.id) >= limits.maxConnectionsPerUser) return { status: 429, body: "Too many connections of one user" };
+      if (user && users.count(user.id) >= limits.maxConnectionsPerUser)
+        return { status: 429, body: "Too many connections of one user" };
       return undefined;
     },
     enter,
@@ -313,10 +320,18 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       for (const connection of users.of(user)) close(connection, closeCodes.ended, "disconnected");
     },
     async dehydrate({ topics: names, user = anonymous() }) {
+      // What this turn updated is in the topics once it is flushed.
+      await new Promise<void>((resolve) => delivery.beforeFlush(resolve));
       const rendered = await Promise.all(names.map((name) => subscriptions.render(user, name)));
       return framer.packer.pack(rendered);
     },
-    stats: () => ({ ...counters, connections: connections.size, users: users.size, sessions: sessions.size, topics: topics.size }),
+    stats: () => ({
+      ...counters,
+      connections: connections.size,
+      users: users.size,
+      sessions: sessions.size,
+      topics: topics.size,
+    }),
     async close() {
       ended = true;
       const doorsClosed = doors.close();

@@ -31,7 +31,10 @@ export interface Sessions {
   readonly size: number;
 }
 
-export function createSessions(env: Env, limits: { readonly maxIdleSessions: number; readonly sessionGraceMs: number }): Sessions {
+export function createSessions(
+  env: Env,
+  limits: { readonly maxIdleSessions: number; readonly sessionGraceMs: number },
+): Sessions {
   const sessions = new Map<string, Session>();
   /** Idle ones in the order in which they became idle. */
   const idle = new Set<Session>();
@@ -42,7 +45,8 @@ export function createSessions(env: Env, limits: { readonly maxIdleSessions: num
   return {
     attach(connection, id, token) {
       const known = id === null ? undefined : sessions.get(id);
-      const resumed = known !== undefined && token !== null && sameText(known.token, token) && sameUser(known.user, connection.user);
+      const resumed =
+        known !== undefined && token !== null && sameText(known.token, token) && sameUser(known.user, connection.user);
       const session: Session = resumed
         ? known
         : {

@@ -16,7 +16,9 @@ import type { Subscription } from "./subscription.ts";
 import type { Feed, Topic } from "./topic.ts";
 import type { Resolved } from "./topics.ts";
 
-type Answer = { readonly id: number; readonly at: [string, number]; readonly recovered: boolean; readonly durability: string } | { readonly error: unknown };
+type Answer =
+  | { readonly id: number; readonly at: [string, number]; readonly recovered: boolean; readonly durability: string }
+  | { readonly error: unknown };
 type Opened = { readonly answer: Answer; readonly subscription?: Subscription };
 
 export interface Subscriptions {
@@ -41,14 +43,21 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return { answer: { error: toWireError(error) } };
   };
 
-  const grant = (user: User, resolved: Resolved, name: string, action: "read" | "write" | "publish"): boolean | Promise<boolean> => {
+  const grant = (
+    user: User,
+    resolved: Resolved,
+    name: string,
+    action: "read" | "write" | "publish",
+  ): boolean | Promise<boolean> => {
     const { declaration, params } = resolved;
     const request = { user, action, kind: declaration.kind, topic: name, params };
     return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
   };
 
-  const settleOn = (connection: Connection) => (message: string, id: number, seq: number, outcome: unknown): void =>
-    connection.reply(connection.framer.event(message, [id, seq, outcome]));
+  const settleOn =
+    (connection: Connection) =>
+    (message: string, id: number, seq: number, outcome: unknown): void =>
+      connection.reply(connection.framer.event(message, [id, seq, outcome]));
 
   const remove = (subscription: Subscription): void => {
     const { connection, topic } = subscription;
@@ -101,7 +110,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       state: "held",
       snapshot: start.snapshot,
       pending: false,
-      grant: connection.granting.get(topic.id) ?? { write: item.read ? undefined : true },
+      grant: connection.granting?.get(topic.id) ?? { write: item.read ? undefined : true },
     };
     connection.subscriptions.set(topic.id, subscription);
     // Writers stay held: they are never woken, but end with the topic.
@@ -112,7 +121,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
 
   return {
     subscribe(connection, items, callback) {
-      const entering = Promise.allSettled(items.map((item) => item && enter(connection.user, item.topic, item.read)));
+      const entering = Promise.allSettled(items.map(async (item) => item && enter(connection.user, item.topic, item.read)));
       const before = connection.subscribing;
       const run = async (): Promise<void> => {
         const entered = await entering;
@@ -122,14 +131,25 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         const opening = items.map(async (item, index) => {
           if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
           const result = entered[index] as PromiseSettledResult<Resolved>;
-          return result.status === "rejected" ? refuse(result.reason) : open(connection, item, result.value.declaration.kind).catch(refuse);
+          return result.status === "rejected"
+            ? refuse(result.reason)
+            : open(connection, item, result.value.declaration.kind).catch(refuse);
         });
         const opened = await Promise.all(opening);
         if (connection.closed) return;
         const opens = opened.flatMap(({ subscription }) => (subscription?.read ? [subscription] : []));
-        connection.control(connection.framer.message(opened.map(({ answer }) => answer), callback), opens);
+        connection.control(
+          connection.framer.message(
+            opened.map(({ answer }) => answer),
+            callback,
+          ),
+          opens,
+        );
       };
-      connection.subscribing = run();
+      const running = run().finally(() => {
+        if (connection.subscribing === running) connection.subscribing = undefined;
+      });
+      connection.subscribing = running;
     },
     unsubscribe(connection, ids) {
       for (const id of ids) {
@@ -190,9 +210,10 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;
       // Until the answer is there, later writes wait behind the first: same promise, same order.
       if (granted.write instanceof Promise) {
+        connection.granting ??= new Map();
         connection.granting.set(id, granted);
         void granted.write.then((allowed) => {
-          connection.granting.delete(id);
+          connection.granting?.delete(id);
           // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
           if (granted.write !== false) granted.write = allowed;
           decide(granted.write && !connection.closed);
@@ -232,5 +253,7 @@ function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: bool
     return { offset, recovered: false, snapshot: { offset, parts, next: 0 } };
   }
   // A channel has no state to send: a newcomer starts now, one who missed entries gets all that is kept.
-  return since === null ? { offset: head, recovered: true, snapshot: undefined } : { offset: feed.tail.first - 1, recovered: false, snapshot: undefined };
+  return since === null
+    ? { offset: head, recovered: true, snapshot: undefined }
+    : { offset: feed.tail.first - 1, recovered: false, snapshot: undefined };
 }

@@ -8,8 +8,8 @@
  * Rules: docs/protocol.md SUB1-SUB19, LOG1-LOG8.
  */
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
-import type { OpenLog, Retention } from "../topic/log.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
+import type { OpenLog, Retention } from "../topic/log.ts";
 import type { Frame } from "../transport/transport.ts";
 import { type Budget, defaultBudget, type Packer } from "../wire/packer.ts";
 import { type Framer, toBytes } from "./frames.ts";
@@ -141,7 +141,7 @@ export class Topic {
       } while (start < packed.length);
       feed.snapshot = { offset: this.head, parts };
     }
-    return feed.snapshot as { offset: number; parts: Frame[] };
+    return feed.snapshot;
   }
 
   forgetFrames(): void {

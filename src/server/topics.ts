@@ -143,7 +143,9 @@ export function createTopics(host: TopicsHost): Topics {
     create(topic, log = host.log) {
       const retention = { ...defaultRetention, ...topic.retention };
       const opened = log.open(topic.name, retention);
-      return opened instanceof Promise ? opened.then((ready) => create(topic, ready, retention)) : create(topic, opened, retention);
+      return opened instanceof Promise
+        ? opened.then((ready) => create(topic, ready, retention))
+        : create(topic, opened, retention);
     },
     pack: (entry) => toBytes(host.kept.pack(entry)),
     append(topic, entries) {

@@ -111,7 +111,10 @@ export function stepLine(state: LineState, event: LineEvent, now: Now, options: 
     { name: "connecting", line: line + 1, attempt: tries },
     [...effects, ["open", line + 1], ["wait", options.connectTimeoutMs]],
   ];
-  const end = (to: "disconnected" | "closed"): Step => [{ name: to, line, attempt: 0 }, leave("requested-disconnect", 1000, "CLOSE_NORMAL")];
+  const end = (to: "disconnected" | "closed"): Step => [
+    { name: to, line, attempt: 0 },
+    leave("requested-disconnect", 1000, "CLOSE_NORMAL"),
+  ];
   const lose = (reason: CloseReason, code?: number, text?: string): Step => {
     const effects = leave(reason, code, text);
     const stable = name === "connected" && now.ms - state.sinceMs >= options.stableAfterMs;
@@ -138,7 +141,9 @@ export function stepLine(state: LineState, event: LineEvent, now: Now, options: 
     case "close":
       return end("closed");
     case "handshake":
-      return name === "connecting" ? [{ name: "connected", line, attempt, sinceMs: now.ms, seen: 0, pinging: false }, idle] : stay;
+      return name === "connecting"
+        ? [{ name: "connected", line, attempt, sinceMs: now.ms, seen: 0, pinging: false }, idle]
+        : stay;
     case "distrust":
       return live ? lose("unexpected", 3000, "CLOSE_ABNORMAL") : stay;
     case "line-failed":

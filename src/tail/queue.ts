@@ -10,7 +10,7 @@ import { type Env, realEnv } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import { createMetrics, type Metrics, type QueueCounters, type QueueMetrics, type QueueStatus } from "./metrics.ts";
 import { checkInteger, maxSlots, Ring } from "./ring.ts";
-import { firstOf, type WaitOptions, type Waiters, waitIn } from "./waiters.ts";
+import { firstOf, type Waiters, type WaitOptions, waitIn } from "./waiters.ts";
 
 /** 0: a rendezvous, nothing is kept. `unlimited`: as many as `hardLimit`. `conflated`: only the newest. */
 export type Capacity = number | "unlimited" | "conflated";

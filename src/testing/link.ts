@@ -63,7 +63,7 @@ export class Link {
   readonly url: string;
   readonly client: End;
   readonly server: End;
-  bytesPerMs = Number.POSITIVE_INFINITY;
+  bytesPerMs: number = Number.POSITIVE_INFINITY;
   frozenUntilMs = 0;
 
   constructor(world: LinkWorld, rng: Rng, url: string, nodes: { readonly client: string; readonly server: string }) {

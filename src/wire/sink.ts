@@ -140,10 +140,10 @@ export function putNumber(value: number): boolean {
 /** A whole number below 2^31, with zeros before it to at least `width` digits. */
 function putDigits(value: number, width: number): void {
   const target = reserve(10);
-  let count = width;
-  for (let power = 10 ** width; power <= value; power *= 10) count++;
-  let rest = value;
+  let count = 0;
+  for (let rest = value; rest > 0 || count < width; rest = (rest / 10) | 0) count++;
   length += count;
+  let rest = value;
   for (let i = length - 1; count > 0; count--) {
     const tens = (rest / 10) | 0;
     target[i--] = 48 + rest - tens * 10;

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
-import { createAtomAuthority } from "../../src/kind/atom-authority.ts";
 import type { AtomOp } from "../../src/kind/atom-authority.ts";
+import { createAtomAuthority } from "../../src/kind/atom-authority.ts";
 import { createAtomReplica } from "../../src/kind/atom-replica.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
 import type { Steps } from "../../src/kind/patch.ts";
-import { kindContract } from "../contracts/kind.ts";
 import type { Random } from "../contracts/kind.ts";
-import { change, changes, containers, deepFreeze } from "./documents.ts";
+import { kindContract } from "../contracts/kind.ts";
 import type { Container } from "./documents.ts";
+import { change, changes, containers, deepFreeze } from "./documents.ts";
 
 interface Stats {
   visitors: number;
@@ -96,7 +96,7 @@ test("ATOM2 any updates, taken at any moments, bring replicas to the atom's valu
         const take = follow(atom);
         updates.forEach((list, index) => {
           atom.update((draft) => {
-            for (const one of list) change(draft as Container, one);
+            for (const one of list) change(draft, one);
           });
           if (takes[index] && take()) entries++;
         });

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isSyncError, SyncError } from "../../src/core/errors.ts";
-import { createChannelAuthority, createChannelReplica, maxEventNameBytes } from "../../src/kind/channel.ts";
 import type { ChannelEntry, ChannelMessage } from "../../src/kind/channel.ts";
+import { createChannelAuthority, createChannelReplica, maxEventNameBytes } from "../../src/kind/channel.ts";
 import type { Replica, WriteContext } from "../../src/kind/kind.ts";
 import { kindContract } from "../contracts/kind.ts";
 import { documents } from "./documents.ts";
@@ -132,7 +132,7 @@ test("CHANNEL6 whatever arrives as an entry is told or refused as invalid", () =
     fc.property(entry, (value) => {
       const told: ChannelMessage[] = [];
       try {
-        createChannelReplica((message) => told.push(message)).apply(value as unknown as ChannelEntry, 1);
+        createChannelReplica((message) => told.push(message)).apply(value as ChannelEntry, 1);
       } catch (error) {
         refusals++;
         return isSyncError(error, "invalid") && told.length === 0;

@@ -30,7 +30,7 @@ export const documents: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   node: fc.oneof({ maxDepth: 4, depthSize: "small" }, leaves, tie("object"), tie("array")),
   object: fc.array(fc.tuple(keys, tie("node")), { maxLength: 5 }).map(objectOf),
   array: fc.array(tie("node"), { maxLength: 8 }),
-})).node as fc.Arbitrary<unknown>;
+})).node;
 
 /** Documents whose root can be changed by a recipe. */
 export const containers: fc.Arbitrary<Container> = documents.filter(

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
 import { fold } from "../../src/kind/fold.ts";
 import type { Authority, Replica } from "../../src/kind/kind.ts";
-import { kindLaws } from "../contracts/kind.ts";
 import type { KindSubject } from "../contracts/kind.ts";
+import { kindLaws } from "../contracts/kind.ts";
 
 type Op = { add: number };
 type State = { total: number; seen: number[] };

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
 import { Uuid } from "../../src/core/values.ts";
-import { applyPatch, isPlain, maxMoved, maxPathLength, maxSteps } from "../../src/kind/patch.ts";
 import type { Path, Step, Steps } from "../../src/kind/patch.ts";
+import { applyPatch, isPlain, maxMoved, maxPathLength, maxSteps } from "../../src/kind/patch.ts";
 import { containers, deepFreeze, documents, evilKeys } from "./documents.ts";
 
 const invalid = expect.objectContaining({ name: "SyncError", code: "invalid" });
@@ -209,10 +209,10 @@ test("PATCH7 only own keys are there: what is inherited is neither entered nor d
 
 test("PATCH7 a key that looks like a prototype is an own key like any other", () => {
   for (const key of evilKeys) {
-    const made = applyPatch({}, [
+    const made = applyPatch<object>({}, [
       [0, [key], { polluted: 1 }],
       [0, [key, "polluted"], 2],
-    ]) as object;
+    ]);
     expect(Object.getPrototypeOf(made)).toBe(Object.prototype);
     expect(Object.getOwnPropertyDescriptor(made, key)).toEqual({
       value: { polluted: 2 },

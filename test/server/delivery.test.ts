@@ -7,6 +7,7 @@ import { edn } from "sente-sync/packers/edn";
 import { atom, channel, createServer } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import type { Frame, Transport, TransportHandlers } from "../../src/transport/transport.ts";
 import { websocket } from "../../src/transport/websocket.ts";
 import { createWorld, pushed, type RawPeer, roomRef, text, type World } from "./world.ts";
 
@@ -211,6 +212,43 @@ test("REPLY2 a reply waits for its effect also where the reader is blocked, and 
   expect(shown.map(([reply]) => reply)).toEqual(["r1", "r2", "r3", "r4", "r5", "r6"]);
   for (const [reply, at] of shown) expect(at).toBeGreaterThanOrEqual(Number(reply.slice(1)));
   expect(pushed(frames, "sync/gap").length).toBe(1);
+});
+
+test("REPLY2 a reply waits for a snapshot that has its effect, also where that takes several flushes", async () => {
+  const world = createWorld();
+  const value = atom(world.sync, "a", { initial: { n: 0, text: "x".repeat(200_000) }, retention: { maxEntries: 1 } });
+  world.sync.on("app/set", ({ data }) => value.update((draft) => void (draft.n = data as number)));
+  // It takes everything at once, but says that it is full when it is told to.
+  const said: string[] = [];
+  let room = true;
+  const transport = {
+    name: "stub",
+    bufferedBytes: 0,
+    handlers: undefined as unknown as TransportHandlers,
+    send: ({ data }: Frame) => said.push(String(data)) > 0 && room,
+    cork() {},
+    uncork: () => room,
+    pause() {},
+    resume() {},
+    close() {},
+    terminate() {},
+  } satisfies Transport;
+  await world.sync.accept(transport, "/chsk?client-id=a&sync=1");
+  const hear = async (text: string): Promise<void> => {
+    transport.handlers.onFrame(text);
+    await world.settle();
+  };
+  await hear(`[[:sync/subscribe ${text([{ topic: "a", kind: "atom" }])}] "s"]`);
+  room = false;
+  await hear('[[:app/set 1] "r1"]');
+  await hear('[[:app/set 2] "r2"]');
+  await hear('[[:app/set 3] "r3"]');
+  said.length = 0;
+  room = true;
+  transport.handlers.onDrain?.();
+  await world.settle();
+  const kinds = said.map((frame) => /:sync\/gap|:sync\/snapshot|"r\d"/.exec(frame)?.[0]);
+  expect(kinds).toEqual([":sync/gap", ...Array<string>(5).fill(":sync/snapshot"), '"r1"', '"r2"', '"r3"']);
 });
 
 test("DELIVER6 fifty clients over real sockets see every event once and in order, in fewer frames than events", async () => {

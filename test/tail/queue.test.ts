@@ -318,10 +318,14 @@ function countedSignal(): { abort: AbortController; listening(): number } {
   let count = 0;
   const { signal } = abort;
   const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => (count++, addEventListener.apply(signal, args));
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => (
-    count--, removeEventListener.apply(signal, args)
-  );
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    count++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    count--;
+    removeEventListener.apply(signal, args);
+  };
   return { abort, listening: () => count };
 }
 

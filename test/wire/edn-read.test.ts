@@ -121,6 +121,27 @@ describe("maps", () => {
     },
   );
 
+  test("PACK3 a name that Object.prototype guards is an own property all the same", () => {
+    const set = (): never => {
+      throw new Error("a setter was called");
+    };
+    try {
+      Object.defineProperty(Object.prototype, "guarded", { get: () => 0, set, configurable: true });
+      Object.defineProperty(Object.prototype, "frozen", { value: 0, writable: false, configurable: true });
+      for (let i = 0; i < 3; i++) {
+        const object = unpack("{:a 1 :guarded 2 :frozen 3}") as object;
+        expect(Object.entries(object)).toEqual([
+          ["a", 1],
+          ["guarded", 2],
+          ["frozen", 3],
+        ]);
+      }
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "guarded");
+      Reflect.deleteProperty(Object.prototype, "frozen");
+    }
+  });
+
   test.each([
     "{:a 1 :a 2}",
     "{:a 1 :b 2 :a 3}",

@@ -130,10 +130,13 @@ export function readIds(data: unknown): number[] | undefined {
 }
 
 export function readPositions(data: unknown): [id: number, offset: number][] | undefined {
-  return Array.isArray(data) && data.every((pair) => Array.isArray(pair) && isIndex(pair[0]) && isIndex(pair[1])) ? data : undefined;
+  return Array.isArray(data) && data.every((pair) => Array.isArray(pair) && isIndex(pair[0]) && isIndex(pair[1]))
+    ? data
+    : undefined;
 }
 
 export function readWrite(data: unknown): { id: number; firstSeq: number; ops: unknown[] } | undefined {
-  if (!Array.isArray(data) || !isIndex(data[0]) || !isIndex(data[1]) || data[1] === 0 || !Array.isArray(data[2])) return undefined;
+  if (!Array.isArray(data) || !isIndex(data[0]) || !isIndex(data[1]) || data[1] === 0 || !Array.isArray(data[2]))
+    return undefined;
   return { id: data[0], firstSeq: data[1], ops: data[2] };
 }

@@ -6,7 +6,7 @@ import { Run, renderWith } from "./support.tsx";
 
 test("the status of the line is shown as it changes", async () => {
   const world = createWorld();
-  const client = world.client({ reconnect: { firstDelayMs: 1 } as object });
+  const client = world.client();
   const status = () => {
     const { name, transport } = useStatus();
     return `${name} ${transport ?? ""}`;
