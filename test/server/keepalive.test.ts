@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { check, sweepEveryMs } from "../../src/server/keepalive.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
 import { createWorld } from "./world.ts";
 
 test("PING1 a connection that is silent for half of keepaliveMs is pinged, with Sente's timers by default", async () => {
@@ -89,4 +90,15 @@ test("PING1 the sweep is late by a quarter of the shorter time at most, between 
   expect(sweepEveryMs({ keepaliveMs: 2000, pingTimeoutMs: 1000 })).toBe(250);
   expect(sweepEveryMs({ keepaliveMs: 20, pingTimeoutMs: 10 })).toBe(25);
   expect(sweepEveryMs({ keepaliveMs: 0, pingTimeoutMs: 0 })).toBe(2500);
+});
+
+test("PING2 one that does not close at once is closed and counted once", async () => {
+  const world = createWorld();
+  const closes: unknown[] = [];
+  const [near, far] = memoryPair(world.env);
+  near.handlers = { onFrame() {}, onClose() {} };
+  far.close = (code, reason) => void closes.push([code, reason]);
+  await world.sync.accept(far, "/chsk?client-id=a");
+  await world.advance(120_000);
+  expect([closes, world.sync.stats().closedSilent]).toEqual([[[1000, ""]], 1]);
 });
