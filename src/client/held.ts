@@ -152,6 +152,7 @@ export function createHeld(
   const again = (): void => {
     if (id) host.unsubscribe(id);
     name(0);
+    asked = 0;
     parts = undefined;
     host.want(held);
   };

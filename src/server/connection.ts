@@ -193,7 +193,7 @@ export class Connection implements TransportHandlers {
 
   /** Writes what may leave now; called by the server at the end of a turn. */
   flush(): void {
-    if (this.blockedSinceMs || this.closed) return;
+    if (this.blockedSinceMs || this.closed || this.#flushAlone()) return;
     const { transport } = this;
     transport.cork();
     let room = this.#flushLane("urgent", Number.POSITIVE_INFINITY);
@@ -205,6 +205,21 @@ export class Connection implements TransportHandlers {
     // The budget of this flush is spent, not the socket: the rest follows in the next turn.
     else if (this.#pending.length) this.#host.flushLater(this);
     if (this.#pauses && this.waiting < this.#host.maxWaiting) this.resumeReading(pauseReasons.waiting);
+  }
+
+  /** The common case, one cursor with one frame and nothing else, without gathering. False: it is not that case. */
+  #flushAlone(): boolean {
+    const subscription = this.#pending[0];
+    if (!subscription || this.#pending.length > 1 || this.waiting || this.#barrier || this.#pauses) return false;
+    const { topic, feed, cursor, state } = subscription;
+    if (state !== "live" || cursor + 1 < feed.tail.first || cursor + 1 >= feed.tail.next) return false;
+    const { frame, last } = topic.frame(feed, cursor + 1);
+    if (last < feed.tail.next - 1) return false;
+    this.#pending.pop();
+    subscription.pending = false;
+    subscription.cursor = last;
+    if (!this.#send(frame)) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
+    return true;
   }
 
   /** True: nothing is left that was asked for before now. */

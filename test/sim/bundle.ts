@@ -1,0 +1,80 @@
+/**
+ * The simulation and the product's real source as one file, for processes of their own: to use both cores, and to run
+ * a source with a bug planted in it.
+ *
+ * Always: a bug's text stands in its file exactly once, or planting it fails; nothing of the source tree is written.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import type { Range, Summary } from "./histories.ts";
+
+/** In `file`, `text` becomes `instead`. */
+export interface Patch {
+  readonly file: string;
+  readonly text: string;
+  readonly instead: string;
+}
+
+export interface Bundle {
+  run(range: Range): Promise<Summary>;
+  remove(): Promise<void>;
+}
+
+const root = new URL("../..", import.meta.url).pathname;
+const execute = promisify(execFile);
+
+export async function bundleSimulation(patches: readonly Patch[] = []): Promise<Bundle> {
+  const folder = await mkdtemp(join(tmpdir(), "sente-sync-sim-"));
+  const outfile = join(folder, "simulation.cjs");
+  const planted = new Set<Patch>();
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const building = build({
+    absWorkingDir: root,
+    entryPoints: [new URL("./entry.ts", import.meta.url).pathname],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    conditions: ["source"],
+    logLevel: "silent",
+    plugins: [
+      {
+        name: "plant",
+        setup({ onLoad }) {
+          onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+            const own = patches.filter(({ file }) => path === join(root, file));
+            if (!own.length) return undefined;
+            let contents = await readFile(path, "utf8");
+            for (const patch of own) {
+              const times = contents.split(patch.text).length - 1;
+              if (times !== 1) throw new Error(`${patch.file} has this ${times} times, not once: ${patch.text}`);
+              contents = contents.replace(patch.text, () => patch.instead);
+              planted.add(patch);
+            }
+            return { contents, loader: "ts" };
+          });
+        },
+      },
+    ],
+  });
+  try {
+    await building;
+    const missing = patches.find((patch) => !planted.has(patch));
+    if (missing) throw new Error(`The simulation does not load ${missing.file}.`);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return {
+    async run({ from, count, maxFailures }) {
+      const args = [outfile, from, count, maxFailures].map(String);
+      const { stdout } = await execute(process.execPath, args, { maxBuffer: 1 << 26, timeout: 300_000 });
+      return JSON.parse(stdout) as Summary;
+    },
+    remove,
+  };
+}

@@ -1,0 +1,407 @@
+/**
+ * The two parts of a simulated world, made through the public API: a server with two atoms and a channel, in one of its
+ * lives, and a client with readers and writers of them. Both report to the checker what they did and were told.
+ */
+import { defineAtom, defineChannel, isSyncError, type } from "sente-sync";
+import {
+  type Client,
+  type ClientAtom,
+  type ClientChannel,
+  atom as clientAtom,
+  channel as clientChannel,
+  createClient,
+} from "sente-sync/client";
+import { edn } from "sente-sync/packers/edn";
+import { json } from "sente-sync/packers/json";
+import { atom, channel, createServer, type Server } from "sente-sync/server";
+import type { Env } from "../../src/core/env.ts";
+import type { Transport } from "../../src/transport/transport.ts";
+import type { AtomReader, ChannelReader, Checker, Place, Write } from "./checker.ts";
+import type { Middlebox } from "./middlebox.ts";
+import type { ClientPlan, Plan } from "./plan.ts";
+
+export interface State {
+  readonly life: number;
+  n: number;
+  items: string[];
+  by: Record<string, number>;
+  pad: string;
+}
+
+export interface Board {
+  readonly life: number;
+  cells: Record<string, number>;
+}
+
+const noState: State = { life: -1, n: 0, items: [], by: {}, pad: "" };
+const noBoard: Board = { life: -1, cells: {} };
+
+export const stateRef = defineAtom("state", { initial: noState });
+export const boardRef = defineAtom("board", { initial: noBoard });
+const roomEvents = { said: type<{ id: string; pad: string }>() };
+export const roomRef = defineChannel("room", { events: roomEvents });
+
+/** The same text for equal values, whatever the order of their keys. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${key}:${canonical((value as Record<string, unknown>)[key])}`).join()}}`;
+}
+
+const packerOf = (plan: Plan) => (plan.format === "json" ? json() : edn());
+
+export interface SimServer {
+  readonly sync: Server;
+  readonly transports: Set<Transport>;
+  accept(transport: Transport, url: string): void;
+  update(how: string, count: number, turns: number, pick: number, pad: number): void;
+  mark(cell: string): void;
+  say(count: number, pad: number): void;
+}
+
+/** A server that begins with nothing. */
+export function createSimServer(plan: Plan, env: Env, checker: Checker, random: () => number): SimServer {
+  const life = checker.beginLife();
+  const { keepaliveMs, pingTimeoutMs, stuckMs, maxWaiting, messagesPerSecond, sessionGraceMs } = plan.server;
+  const sync = createServer({
+    env,
+    packer: packerOf(plan),
+    keepalive: { keepaliveMs, pingTimeoutMs },
+    limits: { stuckMs, maxWaiting, sessionGraceMs, messages: { perSecond: messagesPerSecond, burst: messagesPerSecond * 2 } },
+    onError: (error, where) => checker.wrong(`the server reported, at ${where}: ${error}`),
+    ...(plan.authorizeMs
+      ? {
+          authorize: () => new Promise<boolean>((resolve) => void env.setTimer(() => resolve(true), random() * plan.authorizeMs)),
+        }
+      : {}),
+  });
+  const state = atom(sync, stateRef, {
+    initial: { ...noState, life },
+    mode: plan.mode,
+    debounceMs: plan.debounceMs,
+    retention: { maxEntries: plan.stateTail, maxBytes: plan.tailBytes },
+  });
+  const board = atom(sync, boardRef, {
+    initial: { ...noBoard, life },
+    view: { key: (user) => user.id, select: (value: Board, key) => ({ life: value.life, own: value.cells[String(key)] ?? 0 }) },
+  });
+  const room = channel(sync, roomRef, { retention: { maxEntries: plan.roomTail, maxBytes: plan.tailBytes } });
+  let said = 0;
+
+  const record = (isFirst = false): void => checker.committed("state", canonical(state.get()), isFirst);
+  const recordBoard = (isFirst = false): void => {
+    for (const user of ["ada", "bob"]) {
+      checker.committed(`board/${user}`, canonical({ life, own: board.get().cells[user] ?? 0 }), isFirst);
+    }
+  };
+  record(true);
+  recordBoard(true);
+  room.subscribe(({ data, offset }) => checker.published("room", data.id, offset));
+
+  // What one turn did is one entry: it is written down after the product's own end of that turn.
+  let isArmed = false;
+  const changed = (): void => {
+    if (isArmed) return;
+    isArmed = true;
+    const commit = (): void => {
+      isArmed = false;
+      record();
+    };
+    if (plan.debounceMs) env.setTimer(commit, plan.debounceMs);
+    else env.endOfTurn(commit);
+  };
+  const change = (how: string, pick: number, pad: number): void => {
+    const item = `${life}.${state.get().n}`;
+    switch (how) {
+      case "same":
+        state.update((draft) => void draft.items.splice(0, draft.items.length, ...draft.items));
+        break;
+      case "set":
+        state.set({
+          ...state.get(),
+          n: state.get().n + 1,
+          items: state.get().items.filter((_, at) => at % 2 === pick % 2),
+          by: { set: pick },
+        });
+        break;
+      default:
+        state.update((draft) => {
+          draft.n++;
+          const at = draft.items.length ? pick % draft.items.length : 0;
+          if (how === "field") draft.by[`key${pick % 5}`] = pick;
+          if (how === "push") draft.items.push(item);
+          if (how === "remove") draft.items.splice(at, 1);
+          if (how === "splice") draft.items.splice(at, pick % 3, item, `${item}'`);
+          if (draft.items.length > 12) draft.items.splice(0, 6);
+          draft.pad = pad ? `${pick}`.padEnd(pad, "x") : "";
+        });
+    }
+    changed();
+  };
+
+  sync.on("sim/bump", () => {
+    change("field", 1, 0);
+    return { life, n: state.get().n };
+  });
+
+  const server: SimServer = {
+    sync,
+    transports: new Set(),
+    accept(transport, url) {
+      server.transports.add(transport);
+      void sync.accept(transport, url, { id: new URL(url).searchParams.get("user") ?? "" });
+    },
+    update(how, count, turns, pick, pad) {
+      for (let i = 0; i < count; i++) change(how, pick + i, pad);
+      if (turns > 1) env.setTimer(() => server.update(how, count, turns - 1, pick, pad), 2);
+    },
+    mark(cell) {
+      board.update((draft) => {
+        draft.cells[cell] = (draft.cells[cell] ?? 0) + 1;
+      });
+      env.endOfTurn(recordBoard);
+    },
+    say(count, pad) {
+      for (let i = 0; i < count; i++) room.publish("said", { id: `server${life}#${++said}`, pad: "y".repeat(pad) });
+    },
+  };
+  return server;
+}
+
+/** Where a page's signs of waking come from: what the client finds in its globals. */
+interface Page {
+  readonly document: { visibilityState: string } & ReturnType<typeof createListeners>["target"];
+  readonly fire: (sign: string) => void;
+}
+
+function createListeners() {
+  const listeners = new Map<string, () => void>();
+  const target = {
+    addEventListener: (name: string, run: () => void) => void listeners.set(name, run),
+    removeEventListener: (name: string) => void listeners.delete(name),
+  };
+  return { listeners, target };
+}
+
+/** Runs `run` where the globals are those of a page. */
+function createPage(): { page: Page; within<T>(run: () => T): T } {
+  const { listeners, target } = createListeners();
+  const document = { visibilityState: "visible", ...target };
+  const own = { document, ...target };
+  const within = <T>(run: () => T): T => {
+    const globals = globalThis as unknown as Record<string, unknown>;
+    const before = Object.keys(own).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
+    for (const [name, value] of Object.entries(own)) Object.defineProperty(globals, name, { value, configurable: true });
+    try {
+      return run();
+    } finally {
+      for (const [name, descriptor] of before) {
+        if (descriptor) Object.defineProperty(globals, name, descriptor);
+        else delete globals[name];
+      }
+    }
+  };
+  return { page: { document, fire: (sign) => within(() => listeners.get(sign)?.()) }, within };
+}
+
+function later(a: Place | undefined, b: Place | undefined): Place | undefined {
+  return !a || (b && (b.life > a.life || (b.life === a.life && b.offset > a.offset))) ? b : a;
+}
+
+/** One client in one of its lives: from the page's load to its end. */
+export class SimClient {
+  readonly name: string;
+  readonly client: Client;
+  readonly box: Middlebox;
+  readonly state: ClientAtom<State>;
+  readonly board: ClientAtom<unknown>;
+  readonly room: ClientChannel<typeof roomEvents>;
+  readonly #plan: ClientPlan;
+  readonly #checker: Checker;
+  readonly #page: Page;
+  readonly #atoms = new Map<string, { readonly stop: () => void; readonly reader: AtomReader }>();
+  readonly #rooms = new Map<number, { readonly stop: () => void; readonly reader: ChannelReader }>();
+  readonly #isExact: boolean;
+  #isOver = false;
+  readonly #writer: string;
+  #published = 0;
+  #bumps = 0;
+  /** The last event that any of its readers was told; that those of now were told. */
+  #heard: Place | undefined;
+  #shared: Place | undefined;
+  readonly #unsettled = new Set<Write>();
+
+  constructor(options: { name: string; life: number; plan: Plan; own: ClientPlan; env: Env; box: Middlebox; checker: Checker }) {
+    const { name, life, plan, own, env, box, checker } = options;
+    this.name = name;
+    this.box = box;
+    this.#plan = own;
+    this.#checker = checker;
+    // Where a frame may be lost in silence, or an update waits, a reply may come before what it tells of.
+    this.#isExact = plan.debounceMs === 0 && !plan.ops.some((op) => op.name === "swallow");
+    const { page, within } = createPage();
+    this.#page = page;
+    const { keepaliveMs, pingTimeoutMs, connectTimeoutMs, maxDelayMs, maxAttempts, stableAfterMs, positionMs, lingerMs } = own;
+    this.client = within(() =>
+      createClient(`ws://server/chsk?user=${own.user}`, {
+        env,
+        connector: box,
+        packer: packerOf(plan),
+        reconnect: { keepaliveMs, pingTimeoutMs, connectTimeoutMs, maxDelayMs, maxAttempts, stableAfterMs },
+        positionMs,
+        lingerMs,
+        onError: (error, where) => checker.wrong(`${name} reported, at ${where}: ${error}`),
+      }),
+    );
+    this.#writer = `${name}.${life}`;
+    this.state = clientAtom(this.client, stateRef);
+    this.board = clientAtom(this.client, boardRef);
+    this.room = clientChannel(this.client, roomRef);
+    this.client.status.listen(({ reason }) => {
+      if (reason === "ws-ping-timeout") checker.reached("a dead line found by a ping");
+      if (reason === "connect-timeout") checker.reached("a connect that never ends given up");
+    });
+    this.room.status.listen((status) => {
+      if (status === "live") for (const { reader } of this.#rooms.values()) reader.live();
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  wake(sign: string): void {
+    this.#page.fire(sign);
+  }
+
+  toggleAtom(topic: "state" | "board", slot: number): void {
+    const key = `${topic}${slot}`;
+    const open = this.#atoms.get(key);
+    if (open) {
+      open.stop();
+      this.#atoms.delete(key);
+      return;
+    }
+    const handle = topic === "state" ? this.state : this.board;
+    const reader = this.#checker.atomReader(`${this.name}.${key}`, topic === "state" ? "state" : `board/${this.#plan.user}`);
+    const value = handle.get();
+    reader.has(value === undefined ? undefined : canonical(value));
+    const stop = handle.listen((next, { cause }) => {
+      this.#alive(key);
+      reader.told(next === undefined ? undefined : canonical(next), cause);
+    });
+    this.#atoms.set(key, { stop, reader });
+  }
+
+  toggleRoom(slot: number, how: string): void {
+    const open = this.#rooms.get(slot);
+    if (open) {
+      open.stop();
+      this.#rooms.delete(slot);
+      return;
+    }
+    // Offsets mean nothing in another epoch: who was told of one begins anew, and so does who may not have been told,
+    // because nobody read while the client was still subscribed.
+    const status = this.room.status.get();
+    if (!this.#rooms.size && status !== "idle") this.#heard = undefined;
+    const last = Math.min(this.#heard?.offset ?? 0, status === "live" ? this.#checker.head("room") : Number.POSITIVE_INFINITY);
+    const from = how === "latest" ? undefined : how === "first" ? 1 : how === "resume" ? last + 1 : Math.max(1, last - 2);
+    // Without readers a client forgets where it was.
+    if (!this.#rooms.size) this.#shared = undefined;
+    const reader = this.#checker.channelReader(`${this.name}.room${slot}`, "room", from, this.#shared);
+    const stop = this.room.subscribe(
+      ({ data, offset }) => {
+        this.#alive(`room${slot}`);
+        reader.told(data.id, offset);
+        this.#heard = later(this.#heard, reader.at);
+        this.#shared = later(this.#shared, reader.at);
+      },
+      {
+        from: from ?? "latest",
+        onGap: (gap) => {
+          if (gap.to === 0) this.#heard = undefined;
+          reader.gap(gap);
+        },
+      },
+    );
+    if (this.room.status.get() === "live") reader.live();
+    this.#rooms.set(slot, { stop, reader });
+  }
+
+  publish(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const id = `${this.#writer}#${++this.#published}`;
+      const write = this.#checker.write(id);
+      this.#unsettled.add(write);
+      const receipt = this.room.publish("said", { id, pad: "" });
+      const settled = (status: "stored" | "rejected", code?: string): void => {
+        this.#unsettled.delete(write);
+        write.settled(status, receipt.offset, code);
+      };
+      receipt.stored.then(
+        () => settled("stored"),
+        (error: unknown) => settled("rejected", isSyncError(error) ? error.code : String(error)),
+      );
+    }
+  }
+
+  /** Asks the server to update the atom: when the reply is here, so is what it did. */
+  bump(): void {
+    if (++this.#bumps > 200) return;
+    void this.client.request("sim/bump", undefined, { timeoutMs: 3000 }).then(
+      (reply) => {
+        const { life, n } = reply as { life: number; n: number };
+        const value = this.state.get();
+        if (!this.#isExact || this.state.status.get() !== "live" || !this.#atoms.has("state0") || value?.life !== life) return;
+        this.#checker.reached("a reply compared with its effect");
+        if (value.n < n) this.#checker.wrong(`${this.name}: a reply told of ${n} while the atom shows ${value.n}`);
+      },
+      (error: unknown) => {
+        if (!isSyncError(error, "timeout") && !isSyncError(error, "closed"))
+          this.#checker.wrong(`${this.name}: request failed: ${error}`);
+      },
+    );
+  }
+
+  /** Readers of everything, for the end. */
+  readAll(): void {
+    if (!this.#atoms.has("state0")) this.toggleAtom("state", 0);
+    if (!this.#atoms.has("board0")) this.toggleAtom("board", 0);
+    if (!this.#rooms.has(0)) this.toggleRoom(0, "latest");
+  }
+
+  /** Connected, and every subscription was answered. */
+  get isSettled(): boolean {
+    return (
+      this.client.status.get().name === "connected" &&
+      [this.state, this.board, this.room].every(({ status }) => status.get() === "live")
+    );
+  }
+
+  /** What is not as the server has it; nothing when all is. */
+  uneven(): string | undefined {
+    const { name, reason } = this.client.status.get();
+    if (name !== "connected") return `${this.name} is ${name} (${reason})`;
+    for (const [key, { reader }] of this.#atoms) if (!reader.isEven()) return `${this.name}.${key} is not at the server's value`;
+    if (this.#unsettled.size) return `${this.name} waits for receipts`;
+    for (const [slot, { reader }] of this.#rooms)
+      if (!reader.isEven()) return `${this.name}.room${slot} has not heard the last event`;
+    return undefined;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.client.close();
+  }
+
+  /** The page vanished: what it was promised nobody will hear. */
+  vanish(): void {
+    this.#isOver = true;
+    for (const write of this.#unsettled) write.settled("rejected", undefined, "vanished");
+  }
+
+  #alive(who: string): void {
+    if (this.#isOver) this.#checker.wrong(`${this.name}.${who} was told something after its end`);
+  }
+}
