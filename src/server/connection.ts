@@ -11,7 +11,7 @@
  */
 import type { User } from "../core/register.ts";
 import type { Bucket } from "../tail/bucket.ts";
-import { createLanes, type Lanes } from "../tail/lanes.ts";
+import { createLanes, type LaneLimits, type Lanes } from "../tail/lanes.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
 import type { Framer } from "./frames.ts";
 import type { Session } from "./sessions.ts";
@@ -38,6 +38,7 @@ export interface ConnectionHost {
   flushLater(connection: Connection): void;
   nowMs(): number;
   readonly maxWaiting: number;
+  readonly laneLimits: LaneLimits;
   readonly counters: { droppedPushes: number; messagesOut: number };
   receive(connection: Connection, data: string | Uint8Array): void;
   closed(connection: Connection, code: number, reason: string): void;
@@ -158,7 +159,7 @@ export class Connection implements TransportHandlers {
 
   #push(lane: "urgent" | "normal", item: Outgoing): void {
     if (this.closed) return;
-    this.#lanes ??= createLanes<Outgoing>({ urgent: 4096, normal: this.#host.maxWaiting * 4, bulk: 1, lossy: 1 });
+    this.#lanes ??= createLanes<Outgoing>(this.#host.laneLimits);
     // Reading was paused at maxWaiting long before: only what was under way then can get here.
     if (this.#lanes.push(lane, item)) this.#queued();
     else this.transport.terminate();
@@ -220,6 +221,11 @@ export class Connection implements TransportHandlers {
     subscription.cursor = last;
     if (!this.#send(frame)) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
     return true;
+  }
+
+  /** Gives back what only a connection with something to say needs. */
+  rest(): void {
+    if (this.#lanes?.length === 0) this.#lanes = undefined;
   }
 
   /** True: nothing is left that was asked for before now. */

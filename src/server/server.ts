@@ -191,6 +191,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     flushLater: delivery.flushLater,
     nowMs: () => env.monotonicMs(),
     maxWaiting: limits.maxWaiting,
+    laneLimits: { urgent: 4096, normal: limits.maxWaiting * 4, bulk: 1, lossy: 1 },
     counters,
     receive: inbound.receive,
     closed,
@@ -270,6 +271,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
           close(connection, closeCodes.stuck, "stuck");
           break;
         case "fine":
+          connection.rest();
           break;
       }
     }

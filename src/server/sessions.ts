@@ -16,9 +16,10 @@ export interface Session {
   user: User;
   /** How others know the writer: stamped on what it publishes. */
   readonly replica: string;
-  readonly connections: Set<Connection>;
+  /** Mostly one: an array costs less than a set. */
+  connections: readonly Connection[];
   /** The last sequence number seen, by topic name. */
-  readonly seqs: Map<string, number>;
+  seqs: Map<string, number> | undefined;
   idleSinceMs: number;
 }
 
@@ -54,8 +55,8 @@ export function createSessions(
             token: randomHex(env, 16),
             user: connection.user,
             replica: randomHex(env, 4),
-            connections: new Set(),
-            seqs: new Map(),
+            connections: [],
+            seqs: undefined,
             idleSinceMs: 0,
           };
       sessions.set(session.id, session);
@@ -63,13 +64,15 @@ export function createSessions(
       if (isAnonymous(session.user)) connection.user = session.user;
       else session.user = connection.user;
       idle.delete(session);
-      session.connections.add(connection);
+      session.connections = [...session.connections, connection];
       connection.session = session;
       return { session, resumed };
     },
     detach(connection) {
       const { session } = connection;
-      if (!session?.connections.delete(connection) || session.connections.size) return;
+      if (!session?.connections.includes(connection)) return;
+      session.connections = session.connections.filter((other) => other !== connection);
+      if (session.connections.length) return;
       session.idleSinceMs = env.monotonicMs();
       idle.add(session);
       if (idle.size > limits.maxIdleSessions) forget(idle.values().next().value as Session);

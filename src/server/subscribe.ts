@@ -175,7 +175,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       const decide = (allowed: boolean): void => {
         const hosted = topics.opened(subscription.name);
         const run = hosted?.decide;
-        const last = session.seqs.get(subscription.name) ?? 0;
+        const last = session.seqs?.get(subscription.name) ?? 0;
         let seq = firstSeq;
         const entries: Uint8Array[] = [];
         const store = (): void => {
@@ -203,6 +203,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
           }
         }
         store();
+        session.seqs ??= new Map();
         session.seqs.set(subscription.name, Math.max(last, seq - 1));
       };
       const resolved = topics.resolve(subscription.name);

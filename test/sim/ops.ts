@@ -4,7 +4,7 @@
  * Always: arguments are drawn with the plan; an operation that makes no sense at its moment does nothing.
  */
 import type { Rng } from "sente-sync/testing";
-import type { SimClient } from "./people.ts";
+import type { SimClient } from "./sim-client.ts";
 import type { World } from "./world.ts";
 
 type Args = Readonly<Record<string, number | string>>;

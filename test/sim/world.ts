@@ -9,8 +9,9 @@ import { createNetwork, createVirtualClock, type Network, type VirtualClock } fr
 import { Checker, type Finding, type States } from "./checker.ts";
 import { createMiddlebox } from "./middlebox.ts";
 import { opTable } from "./ops.ts";
-import { createSimServer, SimClient, type SimServer } from "./people.ts";
 import type { ClientPlan, Plan } from "./plan.ts";
+import { SimClient } from "./sim-client.ts";
+import { createSimServer, type SimServer } from "./sim-server.ts";
 
 export interface Report {
   readonly seed: number | string;
