@@ -15,9 +15,9 @@ const budgets = [
   {
     name: "createClient + atom",
     code: `export { atom, createClient } from "sente-sync/client";`,
-    // The goal is 9: docs/decisions/0005-what-the-client-weighs.md.
+    // A ceiling, so that it does not grow; what it must come down to is the goal: docs/decisions/0005-what-the-client-weighs.md.
     maxBytes: 13 * kib,
-    stretchBytes: 9 * kib,
+    goalBytes: 9 * kib,
   },
   {
     name: "sente-sync/react",
@@ -46,7 +46,7 @@ const leaveOut = (patterns) => ({
   },
 });
 
-for (const { name, code, maxBytes, stretchBytes, external = [] } of budgets) {
+for (const { name, code, maxBytes, goalBytes, external = [] } of budgets) {
   let result;
   try {
     result = await build({
@@ -76,7 +76,7 @@ for (const { name, code, maxBytes, stretchBytes, external = [] } of budgets) {
   }
   const bytes = result.outputFiles.reduce((sum, file) => sum + gzipSync(file.contents, { level: 9 }).length, 0);
   const isOver = bytes > maxBytes;
-  const goal = stretchBytes === undefined ? "" : `, stretch ${shown(stretchBytes)}${bytes <= stretchBytes ? " reached" : ""}`;
+  const goal = goalBytes === undefined ? "" : `, goal ${shown(goalBytes)} ${bytes <= goalBytes ? "reached" : "MISSED"}`;
   const chunks = result.outputFiles.length > 1 ? ` in ${result.outputFiles.length} chunks` : "";
   console.log(`${isOver ? "OVER" : "ok  "} ${name}: ${shown(bytes)} gzipped${chunks} of ${shown(maxBytes)}${goal}`);
   if (isOver) failed = true;

@@ -1,4 +1,4 @@
-/** The bounded queue that everything here is built on, used directly: a producer that is faster than its consumer. */
+/** The bounded queue: a producer that is faster than its consumer. */
 import { createQueue } from "sente-sync/tail";
 
 // #region queue
