@@ -14,7 +14,8 @@ import { type ChannelEntry, createChannelAuthority } from "../kind/channel.ts";
 import type { Retention } from "../topic/log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
-import { ownBudget, type Topic } from "./topic.ts";
+import { ownBudget } from "../wire/packer.ts";
+import type { Topic } from "./topic.ts";
 import type { Hosted } from "./topics.ts";
 
 type ParamValues = { readonly [name: string]: string };

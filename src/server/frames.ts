@@ -11,7 +11,7 @@ import { event, wrap } from "../session/messages/sente.ts";
 import { sync } from "../session/messages/sync.ts";
 import type { Tail } from "../tail/tail.ts";
 import type { Frame } from "../transport/transport.ts";
-import type { Packer } from "../wire/packer.ts";
+import { ownBudget, type Packer, type Splice } from "../wire/packer.ts";
 
 export function toBytes(packed: string | Uint8Array): Uint8Array {
   return typeof packed === "string" ? Buffer.from(packed) : packed;
@@ -19,6 +19,8 @@ export function toBytes(packed: string | Uint8Array): Uint8Array {
 
 export interface Framer {
   readonly packer: Packer;
+  /** A value as a piece of a later frame. */
+  piece(value: unknown): Uint8Array;
   /** Any value, wrapped: a reply, a handshake, a ping. */
   message(value: unknown, callback?: unknown): Frame;
   /** One event that we push, wrapped as the batch it must be. */
@@ -30,14 +32,27 @@ export interface Framer {
 }
 
 export function createFramer(packer: Packer): Framer {
-  const { head, separator, tail: close } = packer.splice;
+  const { splice } = packer;
   const text = !packer.binary;
+  const whole = (value: unknown): Frame => ({ data: packer.pack(value), text });
+  const common = {
+    packer,
+    message: (value: unknown, callback?: unknown) => whole(wrap(value, callback)),
+    event: (id: string, data: unknown) => whole(wrap([event(id, data)])),
+  };
+  return splice ? { ...common, ...spliced(splice, text) } : { ...common, ...repacked(packer, whole) };
+}
+
+type Joins = Pick<Framer, "piece" | "batch" | "entries">;
+
+function spliced(splice: Splice, text: boolean): Joins {
+  const { head, separator, tail: close } = splice;
+  const piece = (value: unknown): Uint8Array => toBytes(splice.pack(value));
   const head1 = head(1);
   const head2 = head(2);
   const head3 = head(3);
-  const nil = toBytes(packer.pack(null));
-  const entriesId = toBytes(packer.pack(new Keyword(sync.entries)));
-  const integer = (value: number): Uint8Array => toBytes(packer.pack(value));
+  const nil = piece(null);
+  const entriesId = piece(new Keyword(sync.entries));
   const frame = (pieces: Uint8Array[]): Frame => ({ data: Buffer.concat(pieces), text });
   const list = (pieces: Uint8Array[], items: readonly Uint8Array[]): void => {
     pieces.push(head(items.length));
@@ -48,9 +63,7 @@ export function createFramer(packer: Packer): Framer {
     pieces.push(close);
   };
   return {
-    packer,
-    message: (value, callback) => ({ data: packer.pack(wrap(value, callback)), text }),
-    event: (id, data) => ({ data: packer.pack(wrap([event(id, data)])), text }),
+    piece,
     batch(events) {
       const pieces = [head2];
       list(pieces, events);
@@ -58,12 +71,26 @@ export function createFramer(packer: Packer): Framer {
       return frame(pieces);
     },
     entries(id, tail, first, last) {
-      const items: Uint8Array[] = [];
-      for (let offset = first; offset <= last; offset++) items.push(tail.get(offset) as Uint8Array);
-      const pieces = [head2, head1, head2, entriesId, separator, head3, integer(id), separator, integer(first), separator];
-      list(pieces, items);
+      const pieces = [head2, head1, head2, entriesId, separator, head3, piece(id), separator, piece(first), separator];
+      list(pieces, slice(tail, first, last));
       pieces.push(close, close, close, separator, nil, close);
       return frame(pieces);
     },
   };
+}
+
+/** For a packer that cannot splice: pieces are read again, and the batch is packed whole. */
+function repacked(packer: Packer, whole: (value: unknown) => Frame): Joins {
+  const read = (pieces: readonly Uint8Array[]): unknown[] => pieces.map((piece) => packer.unpack(piece, ownBudget));
+  return {
+    piece: (value) => toBytes(packer.pack(value)),
+    batch: (events) => whole(wrap(read(events))),
+    entries: (id, tail, first, last) => whole(wrap([event(sync.entries, [id, first, read(slice(tail, first, last))])])),
+  };
+}
+
+function slice(tail: Tail, first: number, last: number): Uint8Array[] {
+  const items: Uint8Array[] = [];
+  for (let offset = first; offset <= last; offset++) items.push(tail.get(offset) as Uint8Array);
+  return items;
 }

@@ -19,7 +19,7 @@ import type { Packer } from "../wire/packer.ts";
 import { Connection } from "./connection.ts";
 import { type Counters, type ServerCore, setCore } from "./core.ts";
 import { createDelivery } from "./delivery.ts";
-import { createFramer, toBytes } from "./frames.ts";
+import { createFramer } from "./frames.ts";
 import type { Authorize } from "./grants.ts";
 import { createHandlers, type EventContext, type Handler, type localEvents, type Peer } from "./handlers.ts";
 import { type AttachOptions, createDoors, type Door } from "./http.ts";
@@ -160,7 +160,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   };
   const handlers = createHandlers(core, { events: options.events ?? {}, authorize: options.authorize, peerOf });
 
-  const pack = (name: string, data: unknown): Uint8Array => toBytes(framer.packer.pack(event(name, data)));
+  const pack = (name: string, data: unknown): Uint8Array => framer.piece(event(name, data));
 
   const close = (connection: Connection, code: number, reason: string): void => {
     if (connection.closed || connection.closing) return;

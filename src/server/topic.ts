@@ -11,7 +11,7 @@ import type { CatchUp, Snapshot } from "../kind/kind.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
 import type { OpenLog, Retention } from "../topic/log.ts";
 import type { Frame } from "../transport/transport.ts";
-import { type Budget, defaultBudget, type Packer } from "../wire/packer.ts";
+import { ownBudget, type Packer } from "../wire/packer.ts";
 import { type Framer, toBytes } from "./frames.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -19,8 +19,6 @@ import type { Subscription } from "./subscription.ts";
 export const maxJoinedBytes = 65_000;
 /** Characters or bytes of one part of a snapshot. */
 const snapshotPartLength = 48 * 1024;
-/** For entries that were judged before they were kept. */
-export const ownBudget: Budget = { ...defaultBudget, maxValues: Number.POSITIVE_INFINITY, maxDigits: Number.POSITIVE_INFINITY };
 
 export interface TopicOptions {
   readonly id: number;
@@ -162,7 +160,7 @@ export class Topic {
 
   #encode(feed: Feed, entry: Uint8Array): Uint8Array {
     const { kept } = this.#options;
-    if (feed.framer.packer.name === kept.name) return entry;
-    return toBytes(feed.framer.packer.pack(kept.unpack(entry, ownBudget)));
+    if (feed.framer.packer.format === kept.format) return entry;
+    return feed.framer.piece(kept.unpack(entry, ownBudget));
   }
 }

@@ -15,9 +15,10 @@ export function edn(): Packer {
   const [head, separator, tail] = ["[", " ", "]"].map(encodeUtf8) as [Bytes, Bytes, Bytes];
   return {
     name: "edn",
+    format: "edn",
     binary: false,
     pack: writeEdn,
     unpack: (packed, budget = defaultBudget) => readEdn(textOf(packed), budget),
-    splice: { head: () => head, separator, tail },
+    splice: { pack: writeEdn, head: () => head, separator, tail },
   };
 }

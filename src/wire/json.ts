@@ -14,9 +14,10 @@ export function json(): Packer {
   const [head, separator, tail] = ["[", ",", "]"].map(encodeUtf8) as [Bytes, Bytes, Bytes];
   return {
     name: "json",
+    format: "json",
     binary: false,
     pack: writeJson,
     unpack: (packed, budget = defaultBudget) => readJson(textOf(packed), budget),
-    splice: { head: () => head, separator, tail },
+    splice: { pack: writeJson, head: () => head, separator, tail },
   };
 }

@@ -22,20 +22,56 @@ export interface Budget {
 
 export const defaultBudget: Budget = { maxDepth: 64, maxValues: 100_000, maxKeyBytes: 1024, maxDigits: 1000 };
 
+/** For what was judged before, when it came in. */
+export const ownBudget: Budget = { ...defaultBudget, maxValues: Number.POSITIVE_INFINITY, maxDigits: Number.POSITIVE_INFINITY };
+
 export interface Packer {
+  /** Unique for what comes out: `edn`, `gzip(msgpack)`. */
   readonly name: string;
+  /** What `pack` alone makes, without `seal`: `msgpack`. */
+  readonly format: string;
   /** False: packs to strings, sent in text frames. */
   readonly binary: boolean;
   /** Throws SyncError `invalid` for a value the format cannot carry, naming the path to it. */
   pack(value: unknown): string | Bytes;
   unpack(packed: string | Uint8Array, budget?: Budget): unknown;
-  /** Joining values that were packed one by one. */
-  readonly splice: Splice;
+  /** Joining values that were packed one by one. Without it a batch is packed as a whole. */
+  readonly splice?: Splice;
+  /** What becomes of a whole frame after `pack` and before `unpack`. Sealed frames are binary. */
+  readonly seal?: Seal;
 }
 
 /** How packed pieces become a packed vector: `head(count) piece separator piece … tail`, copied and never re-encoded. */
 export interface Splice {
+  /** Packs a piece: without references to anything outside it. */
+  pack(value: unknown): string | Bytes;
   head(count: number): Uint8Array;
   readonly separator: Uint8Array;
   readonly tail: Uint8Array;
+}
+
+/** Compression, encryption: bytes to bytes. May take time; frames keep their order. */
+export interface Seal {
+  /** The same bytes whoever receives them: a frame that goes to many is sealed once. */
+  readonly shared: boolean;
+  close(payload: Uint8Array): Bytes | Promise<Bytes>;
+  /** Fails with SyncError `malformed` or `too-large`. */
+  open(sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** `inner`, its frames sealed by `seal` besides what `inner` does with them. */
+export function sealed(name: string, inner: Packer, seal: Seal): Packer {
+  const first = inner.seal;
+  if (!first) return { ...inner, name: `${name}(${inner.name})`, seal };
+  const both: Seal = {
+    shared: seal.shared && first.shared,
+    close: (payload) => then(first.close(payload), (bytes) => seal.close(bytes)),
+    open: (bytes) => then(seal.open(bytes), (payload) => first.open(payload)),
+  };
+  return { ...inner, name: `${name}(${inner.name})`, seal: both };
+}
+
+/** `next` of a value that is there already or will be. */
+export function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
 }
