@@ -65,13 +65,13 @@ export function sealed(name: string, inner: Packer, seal: Seal): Packer {
   if (!first) return { ...inner, name: `${name}(${inner.name})`, seal };
   const both: Seal = {
     shared: seal.shared && first.shared,
-    close: (payload) => then(first.close(payload), (bytes) => seal.close(bytes)),
-    open: (bytes) => then(seal.open(bytes), (payload) => first.open(payload)),
+    close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
+    open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
   };
   return { ...inner, name: `${name}(${inner.name})`, seal: both };
 }
 
 /** `next` of a value that is there already or will be. */
-export function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
+export function chain<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
   return value instanceof Promise ? value.then(next) : next(value);
 }

@@ -17,16 +17,11 @@ const item = { topic: "room", kind: "channel", since: null };
 function watchedPacker() {
   const packer = edn();
   const packed: unknown[] = [];
-  return {
-    packed,
-    packer: {
-      ...packer,
-      pack(value: unknown) {
-        packed.push(value);
-        return packer.pack(value);
-      },
-    },
+  const pack = (value: unknown) => {
+    packed.push(value);
+    return packer.pack(value);
   };
+  return { packed, packer: { ...packer, pack, splice: { ...packer.splice, pack } as Splice } };
 }
 
 async function readers(world: World, count: number): Promise<RawPeer[]> {
@@ -42,7 +37,7 @@ async function readers(world: World, count: number): Promise<RawPeer[]> {
 
 test("DELIVER1 an entry is encoded once per wire format, however many read it", async () => {
   const watched = watchedPacker();
-  const world = createWorld({ packer: { ...watched.packer, name: "edn/2" } });
+  const world = createWorld({ packer: { ...watched.packer, format: "edn/2" } });
   const room = channel(world.sync, roomRef);
   const peers = await readers(world, 20);
   watched.packed.length = 0;
