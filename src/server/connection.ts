@@ -44,6 +44,8 @@ export interface ConnectionHost {
   closed(connection: Connection, code: number, reason: string): void;
 }
 
+const none: readonly Subscription[] = [];
+
 export class Connection implements TransportHandlers {
   readonly id: string;
   readonly transport: Transport;
@@ -55,7 +57,8 @@ export class Connection implements TransportHandlers {
   readonly offersSync: boolean;
   /** Set by hello. */
   session: Session | undefined;
-  subscriptions: Map<number, Subscription> | undefined;
+  /** Mostly one: an array costs less than a map. */
+  subscriptions: readonly Subscription[] = none;
   /** Answers of `authorize` for writing that are waited for, by topic: a renewed subscription waits for the same, so writes keep their order. */
   granting: Map<number, Subscription["grant"]> | undefined;
   /** Done once what was asked for so far is answered. */
@@ -112,6 +115,11 @@ export class Connection implements TransportHandlers {
   /** Messages that wait to leave. */
   get waiting(): number {
     return (this.#lanes?.length ?? 0) + (this.#pushes?.length ?? 0);
+  }
+
+  /** The cursor in the topic with that id. */
+  subscription(topicId: number): Subscription | undefined {
+    return this.subscriptions.find(({ topic }) => topic.id === topicId);
   }
 
   get readingPaused(): boolean {
@@ -358,7 +366,7 @@ export class Connection implements TransportHandlers {
   }
 
   #holds(subscription: Subscription): boolean {
-    return this.subscriptions?.get(subscription.topic.id) === subscription;
+    return this.subscriptions.includes(subscription);
   }
 
   /** Sends at most `count` of what waits in that lane. False: the transport is full. */

@@ -313,7 +313,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     },
     revoke({ user, topic }) {
       for (const connection of user === undefined ? connections : users.of(user)) {
-        for (const subscription of [...(connection.subscriptions?.values() ?? [])]) {
+        for (const subscription of connection.subscriptions) {
           if (topic === undefined || subscription.name === topic) subscriptions.end(subscription, "forbidden");
         }
       }

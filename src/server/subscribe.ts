@@ -62,7 +62,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
   const remove = (subscription: Subscription): void => {
     const { connection, topic } = subscription;
     topic.subscriptions.delete(subscription);
-    connection.subscriptions?.delete(topic.id);
+    connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
     connection.forget(subscription);
   };
 
@@ -92,10 +92,9 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
   };
 
   const attach = (connection: Connection, item: Subscribe, topic: Topic, feed: Feed): Opened => {
-    connection.subscriptions ??= new Map();
-    const before = connection.subscriptions.get(topic.id);
+    const before = connection.subscription(topic.id);
     if (before) remove(before);
-    if (connection.subscriptions.size >= limits.maxSubscriptions) {
+    if (connection.subscriptions.length >= limits.maxSubscriptions) {
       return refuse(new SyncError("limit", `${limits.maxSubscriptions} topics on one connection.`));
     }
     const start = startingPoint(topic, feed, item.since, item.read);
@@ -112,7 +111,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       pending: false,
       grant: connection.granting?.get(topic.id) ?? { write: item.read ? undefined : true },
     };
-    connection.subscriptions.set(topic.id, subscription);
+    connection.subscriptions = [...connection.subscriptions, subscription];
     // Writers stay held: they are never woken, but end with the topic.
     topic.subscriptions.add(subscription);
     const at: [string, number] = [topic.epoch, start.offset];
@@ -153,18 +152,18 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     },
     unsubscribe(connection, ids) {
       for (const id of ids) {
-        const subscription = connection.subscriptions?.get(id);
+        const subscription = connection.subscription(id);
         if (subscription) remove(subscription);
       }
     },
     positions: (connection, asked) =>
       asked.flatMap(([id]) => {
-        const subscription = connection.subscriptions?.get(id);
+        const subscription = connection.subscription(id);
         return subscription?.state === "live" ? [[id, subscription.cursor] as [number, number]] : [];
       }),
     write(connection, id, firstSeq, ops) {
       const { session } = connection;
-      const subscription = connection.subscriptions?.get(id);
+      const subscription = connection.subscription(id);
       const settle = settleOn(connection);
       if (!session || !subscription) {
         counters.refused++;
@@ -235,8 +234,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
     },
     release(connection) {
-      for (const subscription of connection.subscriptions?.values() ?? []) subscription.topic.subscriptions.delete(subscription);
-      connection.subscriptions = undefined;
+      for (const subscription of connection.subscriptions) subscription.topic.subscriptions.delete(subscription);
+      connection.subscriptions = [];
     },
   };
 }
