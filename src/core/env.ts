@@ -32,10 +32,23 @@ export const realEnv: Env = {
   setTimer: (run, delayMs) => setTimeout(run, delayMs) as Timer,
   clearTimer: (timer) => clearTimeout(timer as never),
   // Browsers have no setImmediate; a microtask still gathers what one turn sends.
-  endOfTurn: (run) => (global.setImmediate ? global.setImmediate(run) : queueMicrotask(run)),
+  endOfTurn: (run) => void (global.setImmediate ?? queueMicrotask)(run),
   random: () => Math.random(),
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
 };
+
+/** Calls `run` each time `delayMs` have passed, until called back. */
+export function every(env: Env, delayMs: number, run: () => void): () => void {
+  let timer: Timer;
+  const wait = (): void => {
+    timer = env.setTimer(() => {
+      wait();
+      run();
+    }, delayMs);
+  };
+  wait();
+  return () => env.clearTimer(timer);
+}
 
 /** `length` random bytes as lower-case hex. */
 export function randomHex(env: Env, length: number): string {

@@ -56,7 +56,7 @@ export class SyncError extends Error {
   readonly data: unknown;
 
   constructor(code: ErrorCode | `${string}/${string}`, message?: string, options: SyncErrorOptions = {}) {
-    super(message ?? code, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message ?? code, options);
     this.code = code;
     this.retry = options.retry ?? retryOf[code] ?? "no";
     this.data = options.data;
@@ -83,7 +83,7 @@ export function toWireError(error: unknown): WireError {
 
 /** Reads an error another side sent; anything else becomes an `internal` one. */
 export function fromWireError(wire: unknown): SyncError {
-  const { code, message, data } = (typeof wire === "object" && wire !== null ? wire : {}) as Partial<WireError>;
-  if (typeof code !== "string") return new SyncError("internal", "The other side sent an unreadable error.");
-  return new SyncError(code as ErrorCode, typeof message === "string" ? message : code, { data });
+  const { code, message, data } = (wire ?? {}) as Partial<WireError>;
+  const known = typeof code === "string" ? (code as ErrorCode) : "internal";
+  return new SyncError(known, typeof message === "string" ? message : known, { data });
 }

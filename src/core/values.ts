@@ -6,19 +6,8 @@
  * Rules: docs/protocol.md, "Values" (the type table).
  */
 
-/** `:name` or `:ns/name`; `name` has no colon. */
-export class Keyword {
-  readonly name: string;
-  constructor(name: string) {
-    this.name = name;
-  }
-  toString(): string {
-    return `:${this.name}`;
-  }
-}
-
-/** A symbol, `name` or `ns/name`. (`Symbol` is JavaScript's.) */
-export class Sym {
+/** What a keyword and a symbol have in common. */
+class Name {
   readonly name: string;
   constructor(name: string) {
     this.name = name;
@@ -28,19 +17,18 @@ export class Sym {
   }
 }
 
-/** `#uuid "…"`, 36 lower-case characters. */
-export class Uuid {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text.toLowerCase();
-  }
-  toString(): string {
-    return this.text;
+/** `:name` or `:ns/name`; `name` has no colon. */
+export class Keyword extends Name {
+  override toString(): string {
+    return `:${this.name}`;
   }
 }
 
-/** One character, `\a`; `text` is one UTF-16 code unit. */
-export class Char {
+/** A symbol, `name` or `ns/name`. (`Symbol` is JavaScript's.) */
+export class Sym extends Name {}
+
+/** What is told by its text. */
+class Text {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
@@ -49,6 +37,16 @@ export class Char {
     return this.text;
   }
 }
+
+/** `#uuid "…"`, 36 lower-case characters. */
+export class Uuid extends Text {
+  constructor(text: string) {
+    super(text.toLowerCase());
+  }
+}
+
+/** One character, `\a`; `text` is one UTF-16 code unit. */
+export class Char extends Text {}
 
 /** `1/3`, in lowest terms as it was read. */
 export class Ratio {
@@ -64,12 +62,8 @@ export class Ratio {
 }
 
 /** `1.5M`; `text` has no `M`. */
-export class BigDecimal {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-  valueOf(): number {
+export class BigDecimal extends Text {
+  override valueOf(): number {
     return Number(this.text);
   }
 }

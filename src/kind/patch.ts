@@ -29,6 +29,13 @@ export const maxSteps = 100_000;
 /** Lengths of the arrays that the splices of one entry copy, added up: some 10 ms of work. */
 export const maxMoved = 10_000_000;
 
+/** How long a step is, by its op. */
+const lengths: ReadonlyMap<unknown, number> = /* @__PURE__ */ new Map([
+  [0, 3],
+  [1, 2],
+  [2, 5],
+]);
+
 /** True for `{}` and for objects without a prototype, also of another realm. */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || !value) return false;
@@ -65,12 +72,8 @@ export function applyPatch<T>(state: T, steps: Steps): T {
       must(op === 2 && isArray && fits(index, copy.length) && fits(count, copy.length - index) && Array.isArray(items));
       must((moved += copy.length) <= maxMoved);
       if (items.length < 1000) copy.splice(index, count, ...items);
-      else {
-        // As arguments, many items overflow the stack.
-        const tail = copy.splice(index).slice(count);
-        for (const item of items) copy.push(item);
-        for (const item of tail) copy.push(item);
-      }
+      // As arguments, many items overflow the stack.
+      else for (const item of items.concat(copy.splice(index).slice(count))) copy.push(item);
       return copy;
     }
     const key = path[depth] as string;
@@ -92,7 +95,7 @@ export function applyPatch<T>(state: T, steps: Steps): T {
   let next: unknown = state;
   for (const step of steps) {
     must(Array.isArray(step) && Array.isArray(step[1]) && step[1].length <= maxPathLength);
-    must(step.length === (step[0] === 0 ? 3 : step[0] === 1 ? 2 : step[0] === 2 ? 5 : -1));
+    must(step.length === lengths.get(step[0]));
     next = edit(next, step, 0);
   }
   return next as T;

@@ -12,9 +12,9 @@ import { validate } from "../core/schema.ts";
 import { callAll } from "../core/store.ts";
 import { type ChannelEntry, createChannelAuthority } from "../kind/channel.ts";
 import type { Retention } from "../topic/log.ts";
+import { ownBudget } from "../wire/packer.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
-import { ownBudget } from "../wire/packer.ts";
 import type { Topic } from "./topic.ts";
 import type { Hosted } from "./topics.ts";
 

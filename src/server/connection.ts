@@ -10,10 +10,12 @@
  * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6.
  */
 import type { User } from "../core/register.ts";
+import type { Capabilities } from "../session/capabilities.ts";
 import type { Bucket } from "../tail/bucket.ts";
 import { createLanes, type LaneLimits, type Lanes } from "../tail/lanes.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
 import type { Framer } from "./frames.ts";
+import { PostReply } from "./post-reply.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
 import { maxJoinedBytes } from "./topic.ts";
@@ -29,7 +31,7 @@ export interface Outgoing {
 }
 
 /** Why reading is paused: its rate is over, or too much waits to be sent. */
-export const pauseReasons = { rate: 1, waiting: 2 } as const;
+export const pauseReasons = { rate: 1, waiting: 2, move: 4 } as const;
 export type PauseReason = (typeof pauseReasons)[keyof typeof pauseReasons];
 
 /** What a connection needs of its server. */
@@ -63,6 +65,22 @@ export class Connection implements TransportHandlers {
   granting: Map<number, Subscription["grant"]> | undefined;
   /** Done once what was asked for so far is answered. */
   subscribing: Promise<void> | undefined;
+  /** Its session moves: nothing more will come on it. */
+  moving = false;
+  /** Who speaks for it since. */
+  movedTo: Connection | undefined;
+  /** It was opened to take over from another, and has not said hello. */
+  visiting = false;
+  /** What it said before it has taken over. */
+  awaitsMove: (string | Uint8Array)[] | undefined;
+  /** What its client said that it can do. */
+  capabilities: Capabilities | undefined;
+  /** Its user counts as connected by it. */
+  holdsUser = false;
+  /** Called when it is gone. */
+  onceClosed: (() => void) | undefined;
+  /** What was said first, for a polling client that asks again. */
+  handshake: Frame | undefined;
   /** Waits for the flush. */
   queued = false;
   closed = false;
@@ -112,6 +130,11 @@ export class Connection implements TransportHandlers {
     this.offersSync = options.offersSync;
   }
 
+  /** Who speaks for it now: itself, until its session moves. */
+  get current(): Connection {
+    return this.movedTo?.current ?? this;
+  }
+
   /** Messages that wait to leave. */
   get waiting(): number {
     return (this.#lanes?.length ?? 0) + (this.#pushes?.length ?? 0);
@@ -145,6 +168,13 @@ export class Connection implements TransportHandlers {
   /** Control: leaves before any reply. */
   control(frame: Frame, opens?: readonly Subscription[]): void {
     this.#push("urgent", opens ? { frame, opens } : { frame });
+  }
+
+  /** Answers a request: the post that waits for it, or on this connection. */
+  answer(callback: unknown, value: unknown): void {
+    const { current } = this;
+    if (callback instanceof PostReply) callback.answer(value);
+    else current.reply(current.framer.message(value, callback));
   }
 
   /** A reply, an acknowledgement: leaves behind the entries appended before now. */
@@ -187,7 +217,8 @@ export class Connection implements TransportHandlers {
   }
 
   onFrame(data: string | Uint8Array): void {
-    this.#host.receive(this, data);
+    if (this.awaitsMove) this.awaitsMove.push(data);
+    else this.#host.receive(this, data);
   }
 
   onClose(code: number, reason: string): void {
@@ -247,12 +278,15 @@ export class Connection implements TransportHandlers {
     this.#pending = this.#pending.filter((other) => other !== subscription);
   }
 
-  release(): void {
+  /** Gives back the pushes that were not sent. */
+  release(): Uint8Array[] {
+    const unsent = this.#pushes ?? [];
     this.closed = true;
     this.#pending = [];
     this.#barrier = undefined;
     this.#pushes = undefined;
     this.#lanes?.clear();
+    return unsent;
   }
 
   /** False: the transport is full. */

@@ -9,6 +9,7 @@ import { SyncError, toWireError } from "../core/errors.ts";
 import type { EventShape, Events } from "../core/events.ts";
 import type { User } from "../core/register.ts";
 import { validate } from "../core/schema.ts";
+import type { Capabilities } from "../session/capabilities.ts";
 import { errorEvent, event, type Up } from "../session/messages/sente.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
@@ -21,6 +22,9 @@ export interface Peer {
   readonly user: User;
   /** Pushes an event to this connection alone. */
   send(event: string, data?: unknown): void;
+  /** What its client said that it can do; a plain Sente client's where it said nothing. */
+  readonly capabilities: Capabilities;
+  supports(feature: string): boolean;
   close(): void;
 }
 
@@ -61,7 +65,7 @@ export function createHandlers(
   const { counters } = core;
 
   const reply = (connection: Connection, callback: unknown, value: unknown): void => {
-    connection.reply(connection.framer.message(value === undefined ? null : value, callback));
+    connection.answer(callback, value === undefined ? null : value);
   };
   const fail = (connection: Connection, callback: unknown, error: unknown): void => {
     if (callback === null || !connection.session) return;

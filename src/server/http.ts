@@ -1,108 +1,155 @@
 /**
- * The HTTP side: which upgrades become connections, and what the others are answered.
+ * The HTTP side: which upgrades become connections, which requests are polls and posts, and what the others are answered.
  *
- * Always: every refused upgrade is answered with a status and a line of text, and counted; nothing of a request is
+ * Always: every refused request is answered with a status and a line of text, and counted; nothing of a request is
  * believed before `authenticate` said who it is.
- * Rules: docs/protocol.md DOOR1-DOOR9.
+ * Rules: docs/protocol.md DOOR1-DOOR12.
  */
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage, STATUS_CODES } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Env } from "../core/env.ts";
 import type { User } from "../core/register.ts";
 import type { Transport } from "../transport/transport.ts";
 import { createWebSocketAcceptor } from "../transport/websocket-server.ts";
+import { type AjaxDoor, createAjax } from "./ajax.ts";
+import type { Connection } from "./connection.ts";
 import type { Counters } from "./core.ts";
+import type { Framer } from "./frames.ts";
 import type { ServerLimits } from "./limits.ts";
+import { writePortFile } from "./port-file.ts";
+import { type Checks, checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
 export interface AttachOptions {
   /** Default "/chsk". */
   readonly path?: string;
 }
 
-export type Refusal = { readonly status: number; readonly body: string };
+export interface ListenOptions extends AttachOptions {
+  /** Default: every address of the machine. */
+  readonly host?: string;
+  /** A file that says where the server listens, while it does. */
+  readonly portFile?: string;
+}
+
+/** The last word on a request: `refusal` is what the checks said, `user` who it is if they passed. What it answers is sent instead. */
+export type Reject = (
+  context: RequestContext & { readonly refusal?: Refusal; readonly user?: User },
+) => Refusal | undefined | Promise<Refusal | undefined>;
 
 /** What the doors need of the server. */
-export interface Door {
-  readonly env: Env;
-  readonly limits: ServerLimits;
-  readonly origins: readonly string[] | "all";
-  readonly counters: Counters;
-  report(error: unknown, where: string): void;
-  /** Who it is, or why not. */
-  admit(request: IncomingMessage | undefined, url: URL): Promise<{ readonly user: User } | Refusal>;
-  /** Why no more fit, if so: on the whole, or of that user. */
-  full(user?: User): Refusal | undefined;
-  enter(transport: Transport, url: URL, user: User): void;
+export interface Door extends Omit<AjaxDoor, "admit" | "check"> {
+  readonly reject: Reject | undefined;
+  /** False: no long polling. */
+  readonly polling: boolean;
+  /** Subprotocols that clients may ask for. */
+  readonly protocols: ReadonlySet<string>;
+  /** Who it is, or null. */
+  authenticate(request: IncomingMessage | undefined, url: URL): Promise<User | null>;
 }
+
+/** For Express and its kin: answers what is the server's, and calls `next` for the rest. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
 export interface Doors {
   /** Who it is, or why not; never rejects. Whether one more fits is to be asked again, just before it enters. */
   admit(request: IncomingMessage | undefined, url: URL): Promise<{ readonly user: User } | Refusal>;
-  listen(port: number, options?: AttachOptions & { readonly host?: string }): Promise<number>;
+  listen(port: number, options?: ListenOptions): Promise<number>;
   attach(server: HttpServer, options?: AttachOptions): () => void;
+  readonly handler: RequestHandler;
   close(): Promise<void>;
 }
 
-const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
-/** True where a browser may speak for its user: no origin (not a browser), the same one, a listed one, or loopback to loopback. */
-export function originAllowed(origin: string | undefined, host: string | undefined, allowed: readonly string[] | "all"): boolean {
-  if (origin === undefined || allowed === "all" || allowed.includes(origin)) return true;
-  try {
-    const from = new URL(origin);
-    if (from.host === host) return true;
-    return host !== undefined && loopback.test(from.hostname) && loopback.test(new URL(`http://${host}`).hostname);
-  } catch {
-    return false;
-  }
-}
+/** Subprotocols are named after the packer that they stand for. */
+export const protocolPrefix = "sente-sync.";
 
 export function createDoors(door: Door): Doors {
-  const acceptor = createWebSocketAcceptor({ maxFrameBytes: door.limits.maxFrameBytes });
+  const acceptor = createWebSocketAcceptor({ maxFrameBytes: door.limits.maxFrameBytes, protocols: door.protocols });
   const detach = new Set<() => void>();
   const owned = new Set<HttpServer>();
+  const portFiles = new Set<() => void>();
 
-  const refuse = (socket: Duplex, { status, body }: Refusal): void => {
+  const refuse = (socket: Duplex, { status, body, headers }: Refusal): void => {
     door.counters.refused++;
-    const retry = status === 503 ? "retry-after: 5\r\n" : "";
+    const lines = Object.entries({ ...(status === 503 && { "retry-after": "5" }), ...headers });
     socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}content-type: text/plain; charset=utf-8\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}` +
+        `content-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     );
   };
 
-  const admit: Doors["admit"] = async (request, url) => {
-    const full = door.full();
-    if (full) return full;
+  const identify: Doors["admit"] = async (request, url) => {
     try {
-      return await door.admit(request, url);
+      const user = await door.authenticate(request, url);
+      return user ? { user } : { status: 401, body: "Unauthorized request", reason: "unauthorized" };
     } catch (error) {
       door.report(error, "authenticate");
-      return { status: 500, body: "authenticate failed" };
+      return { status: 500, body: "authenticate failed", reason: "failed" };
     }
   };
+
+  const admit: Doors["admit"] = async (request, url) => door.full() ?? identify(request, url);
+
+  const check = (context: RequestContext): Refusal | undefined => {
+    try {
+      return checkRequest(context, door.checks);
+    } catch (error) {
+      door.report(error, "csrfToken");
+      return { status: 500, body: "csrfToken failed", reason: "failed" };
+    }
+  };
+
+  /** The whole of what a request must pass, but for room where it may be of somebody who is in: then `known` is `identify`. */
+  const admitRequest = async (context: RequestContext, known = admit): Promise<{ readonly user: User } | Refusal> => {
+    const { request, url } = context;
+    let timer: ReturnType<Env["setTimer"]> | undefined;
+    const tooLate = new Promise<Refusal>((resolve) => {
+      timer = door.env.setTimer(
+        () => resolve({ status: 408, body: "authenticate took too long", reason: "timeout" }),
+        door.limits.handshakeMs,
+      );
+    });
+    const decide = async (): Promise<{ readonly user: User } | Refusal> => {
+      const result = check(context) ?? (await known(request, url));
+      if (!door.reject) return result;
+      try {
+        return (await door.reject("status" in result ? { ...context, refusal: result } : { ...context, ...result })) ?? result;
+      } catch (error) {
+        door.report(error, "reject");
+        return { status: 500, body: "reject failed", reason: "failed" };
+      }
+    };
+    const decided = await Promise.race([decide(), tooLate]);
+    if (timer !== undefined) door.env.clearTimer(timer);
+    return decided;
+  };
+
+  const ajax = createAjax({ ...door, check, admit: (context) => admitRequest(context, identify) });
 
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> => {
     // Without a listener, a reset while we wait would end the process.
     const ignore = (): void => {};
     socket.on("error", ignore);
-    const refusal = refusalOf(request, url, door.origins);
-    if (refusal) return refuse(socket, refusal);
-    let late = false;
-    const timer = door.env.setTimer(() => {
-      late = true;
-      refuse(socket, { status: 408, body: "authenticate took too long" });
-    }, door.limits.handshakeMs);
-    const admitted = await admit(request, url);
-    if (late) return;
-    door.env.clearTimer(timer);
+    const admitted = await admitRequest({ request, url });
     if ("status" in admitted) return refuse(socket, admitted);
     const { user } = admitted;
     const full = door.full(user);
     if (full) return refuse(socket, full);
     socket.off("error", ignore);
-    acceptor.accept(request, socket, head, (transport) => door.enter(transport, url, user));
+    acceptor.accept(request, socket, head, (transport, protocol) => {
+      door.enter(transport, url, user, door.framerFor(protocol ? [protocol.slice(protocolPrefix.length)] : []));
+    });
+  };
+
+  const handle = (request: IncomingMessage, response: ServerResponse, url: URL): void => {
+    if (door.polling) return ajax.handle(request, response, url);
+    response.writeHead(426, { "content-type": "text/plain", "connection": "close" }).end("This server speaks WebSocket.");
   };
 
   const attach = (server: HttpServer, { path = "/chsk" }: AttachOptions = {}): (() => void) => {
@@ -113,10 +160,26 @@ export function createDoors(door: Door): Doors {
       else if (server.listenerCount("upgrade") === 1)
         refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
     };
+    // Everybody who listened before hears what is not ours.
+    const others = server.listeners("request") as ((...args: unknown[]) => void)[];
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      const url = urlOf(request);
+      if (isAttached && url?.pathname === path) handle(request, response, url);
+      else for (const other of others) other.call(server, request, response);
+    };
+    server.removeAllListeners("request");
+    server.on("request", onRequest);
     server.on("upgrade", onUpgrade);
+    let isAttached = true;
     const stop = (): void => {
+      if (!isAttached) return;
+      isAttached = false;
       server.off("upgrade", onUpgrade);
       detach.delete(stop);
+      // Who attached after us calls us still.
+      if (!server.listeners("request").includes(onRequest)) return;
+      server.off("request", onRequest);
+      for (const other of others) server.on("request", other);
     };
     detach.add(stop);
     return stop;
@@ -125,7 +188,16 @@ export function createDoors(door: Door): Doors {
   return {
     admit,
     attach,
-    async listen(port, { host, ...options } = {}) {
+    handler(request, response, next) {
+      // What Express mounts at a path has that path cut off, and keeps it here.
+      const original = (request as { originalUrl?: string }).originalUrl;
+      const url = urlOf(original === undefined ? request : ({ url: original } as IncomingMessage));
+      if (url && (request.method !== "GET" || url.searchParams.has("client-id") || url.searchParams.has("conn")))
+        handle(request, response, url);
+      else if (next) next();
+      else response.writeHead(404).end();
+    },
+    async listen(port, { host, portFile, ...options } = {}) {
       const { handshakeMs } = door.limits;
       const timeouts = {
         headersTimeout: handshakeMs,
@@ -133,7 +205,7 @@ export function createDoors(door: Door): Doors {
         connectionsCheckingInterval: Math.min(1000, handshakeMs / 2),
       };
       const server = createHttpServer({ maxHeaderSize: 16 * 1024, ...timeouts }, (_request, response) => {
-        response.writeHead(426, { "content-type": "text/plain", connection: "close" }).end("This port speaks WebSocket.");
+        response.writeHead(404, { "content-type": "text/plain" }).end("Not found");
       });
       server.maxHeadersCount = 100;
       attach(server, options);
@@ -145,27 +217,28 @@ export function createDoors(door: Door): Doors {
           resolve();
         });
       });
-      return (server.address() as AddressInfo).port;
+      const { port: actual } = server.address() as AddressInfo;
+      if (portFile !== undefined) {
+        const address = { port: actual, path: options.path ?? "/chsk", ...(host !== undefined && { host }) };
+        portFiles.add(writePortFile(portFile, address));
+      }
+      return actual;
     },
     async close() {
+      for (const remove of portFiles) remove();
+      portFiles.clear();
       for (const stop of [...detach]) stop();
-      await Promise.all([...owned].map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+      ajax.close();
+      await Promise.all(
+        [...owned].map(
+          (server) =>
+            new Promise<void>((resolve) => {
+              server.close(() => resolve());
+              server.closeIdleConnections();
+            }),
+        ),
+      );
       owned.clear();
     },
   };
-}
-
-function urlOf(request: IncomingMessage): URL | undefined {
-  try {
-    return new URL(request.url ?? "/", "ws://localhost");
-  } catch {
-    return undefined;
-  }
-}
-
-/** The refusals that need nobody's word, in Sente's order. */
-function refusalOf(request: IncomingMessage, url: URL, origins: readonly string[] | "all"): Refusal | undefined {
-  if (!url.searchParams.get("client-id")) return { status: 400, body: "The parameter client-id is missing" };
-  if (!originAllowed(request.headers.origin, request.headers.host, origins)) return { status: 403, body: "Unauthorized origin" };
-  return undefined;
 }

@@ -6,7 +6,8 @@
  * Rules: docs/protocol.md WRAP1-WRAP4, EVENT1-EVENT7, HELLO1-HELLO7, LIMIT1-LIMIT13.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
-import { errorEvent, event, readUp } from "../session/messages/sente.ts";
+import { moveEvent, wantsMove } from "../session/messages/move.ts";
+import { errorEvent, event, readUp, type Up } from "../session/messages/sente.ts";
 import {
   readHello,
   readIds,
@@ -17,13 +18,17 @@ import {
   version,
   type WireLimits,
 } from "../session/messages/sync.ts";
+import { readTyped } from "../session/messages/upgrade.ts";
 import { createBucket, type Rate, waitMs } from "../tail/bucket.ts";
 import { defaultBudget } from "../wire/packer.ts";
+import type { Capable } from "./capable.ts";
 import { type Connection, pauseReasons } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./handlers.ts";
 import { closeCodes } from "./limits.ts";
-import type { Sessions } from "./sessions.ts";
+import type { Moves } from "./moves.ts";
+import type { PostReply } from "./post-reply.ts";
+import type { Session, Sessions } from "./sessions.ts";
 import type { Subscriptions } from "./subscribe.ts";
 import type { Users } from "./users.ts";
 
@@ -34,6 +39,8 @@ const floodingMs = 30_000;
 
 export interface Inbound {
   receive(connection: Connection, data: string | Uint8Array): void;
+  /** Handles what a plain client posted; false: it asks for no reply. */
+  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean;
 }
 
 interface InboundHost {
@@ -44,9 +51,27 @@ interface InboundHost {
   readonly sessions: Sessions;
   readonly users: Users;
   close(connection: Connection, code: number, reason: string): void;
+  /** It is the client that went away a moment ago. */
+  returned(connection: Connection): void;
+  /** It was opened to take over from another, and stands for itself now. */
+  enter(connection: Connection): void;
+  readonly moves: Moves;
+  readonly capable: Capable;
 }
 
-export function createInbound({ core, boot, handlers, subscriptions, sessions, users, close }: InboundHost): Inbound {
+export function createInbound({
+  core,
+  boot,
+  handlers,
+  subscriptions,
+  sessions,
+  users,
+  close,
+  returned,
+  enter,
+  moves,
+  capable,
+}: InboundHost): Inbound {
   const { env, limits, counters } = core;
   const wireLimits: WireLimits = {
     maxFrameBytes: limits.maxFrameBytes,
@@ -99,11 +124,26 @@ export function createInbound({ core, boot, handlers, subscriptions, sessions, u
       return reply(event(errorEvent, toWireError(error)));
     }
     if (connection.session) return reply(event(errorEvent, toWireError(new SyncError("conflict", "Hello was said already."))));
-    users.remove(connection);
-    const { session, resumed } = sessions.attach(connection, message.session, message.token);
-    users.add(connection);
-    const { id, token, replica } = session;
-    reply({ session: id, token, replica, resumed, boot, limits: wireLimits, user: connection.user });
+    let resumed = false;
+    const attach = (): void => {
+      ({ resumed } = sessions.attach(connection, message.session, message.token));
+    };
+    if (connection.visiting) attach();
+    else users.rename(connection, attach);
+    const { id, token, replica } = connection.session as unknown as Session;
+    const welcome = { session: id, token, replica, resumed, boot, limits: wireLimits, user: connection.user };
+    const stay = (): void => {
+      if (connection.visiting) enter(connection);
+      if (resumed) returned(connection);
+    };
+    if (!connection.visiting || !wantsMove(data)) {
+      reply(welcome);
+      return stay();
+    }
+    moves.arrive(connection, (moved) => {
+      reply({ ...welcome, moved });
+      if (!moved) stay();
+    });
   };
 
   const control = (connection: Connection, id: string, data: unknown, callback: unknown): boolean => {
@@ -132,25 +172,41 @@ export function createInbound({ core, boot, handlers, subscriptions, sessions, u
         if (write) subscriptions.write(connection, write.id, write.firstSeq, write.ops);
         return write !== undefined;
       }
+      case moveEvent:
+        moves.leave(connection);
+        return true;
       default:
         return false;
     }
   };
 
+  /** What it says, or nothing where that cannot be told. */
+  const read = (connection: Connection, data: string | Uint8Array): Up | undefined => {
+    connection.heard++;
+    counters.messagesIn++;
+    counters.bytesIn += data.length;
+    if (limited) meter(connection, data.length);
+    try {
+      return readUp(connection.framer.packer.unpack(data, defaultBudget));
+    } catch (error) {
+      malformed(connection, error);
+      return undefined;
+    }
+  };
+
   return {
+    post(connection, data, reply) {
+      const up = read(connection, data);
+      const callback = up && "callback" in up && up.callback !== null ? reply : null;
+      if (up?.type === "event") handlers.handle(connection, up.id, up.data, callback);
+      else if (up?.type === "bad-event") handlers.bad(connection, { ...up, callback });
+      else if (up?.type === "ping") callback?.answer("pong");
+      return callback !== null;
+    },
     receive(connection, data) {
       if (connection.closed) return;
-      connection.heard++;
-      counters.messagesIn++;
-      counters.bytesIn += data.length;
-      if (limited) meter(connection, data.length);
-      let message: unknown;
-      try {
-        message = connection.framer.packer.unpack(data, defaultBudget);
-      } catch (error) {
-        return malformed(connection, error);
-      }
-      const up = readUp(message);
+      const up = read(connection, data);
+      if (!up) return;
       switch (up.type) {
         case "event":
           if (connection.offersSync && up.id.startsWith("sync/")) {
@@ -159,14 +215,18 @@ export function createInbound({ core, boot, handlers, subscriptions, sessions, u
             }
             return;
           }
+          if (capable.hear(connection, up.id, up.data, up.callback)) return;
           return handlers.handle(connection, up.id, up.data, up.callback);
         case "ping":
           if (up.callback !== null) connection.control(connection.framer.message("pong", up.callback));
           return handlers.local(connection, "chsk/ws-ping");
         case "pong":
           return handlers.local(connection, "chsk/ws-pong");
-        case "bad-event":
+        case "bad-event": {
+          const typed = readTyped(up.what);
+          if (typed && capable.hear(connection, typed.id, typed.data, up.callback)) return;
           return handlers.bad(connection, up);
+        }
         case "malformed":
           return malformed(connection, new SyncError("malformed", "A message is a vector [value callback]."));
       }

@@ -62,4 +62,5 @@ export const closeCodes = {
   tooMany: 4008,
   stuck: 4013,
   ended: 4003,
+  unsupported: 4010,
 } as const;

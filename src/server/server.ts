@@ -9,27 +9,42 @@ import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { type Env, randomHex, realEnv, type Timer, uuidV7 } from "../core/env.ts";
 import type { AnyEvents, DataArgs, EventData, EventName, Events, ReplyInput } from "../core/events.ts";
 import type { User } from "../core/register.ts";
+import type { Readable } from "../core/store.ts";
 import { Keyword } from "../core/values.ts";
+import { type Capabilities, supports } from "../session/capabilities.ts";
 import { anonymousUid, event, handshakeEvent } from "../session/messages/sente.ts";
 import { version } from "../session/messages/sync.ts";
+import { sealTransport } from "../session/sealed.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import type { Frame, Transport } from "../transport/transport.ts";
 import { edn } from "../wire/edn.ts";
-import type { Packer } from "../wire/packer.ts";
+import { ownBudget, type Packer } from "../wire/packer.ts";
+import { defaultLongPoll, type LongPollOptions } from "./ajax.ts";
+import { type CapabilityOptions, createCapable } from "./capable.ts";
 import { Connection } from "./connection.ts";
 import { type Counters, type ServerCore, setCore } from "./core.ts";
 import { createDelivery } from "./delivery.ts";
-import { createFramer } from "./frames.ts";
+import { createFramer, type Framer } from "./frames.ts";
 import type { Authorize } from "./grants.ts";
 import { createHandlers, type EventContext, type Handler, type localEvents, type Peer } from "./handlers.ts";
-import { type AttachOptions, createDoors, type Door } from "./http.ts";
+import {
+  type AttachOptions,
+  createDoors,
+  type Door,
+  type ListenOptions,
+  protocolPrefix,
+  type Reject,
+  type RequestHandler,
+} from "./http.ts";
 import { createInbound } from "./inbound.ts";
 import { check, defaultKeepalive, type KeepaliveOptions, sweepEveryMs } from "./keepalive.ts";
 import { closeCodes, defaultLimits, type ServerLimits } from "./limits.ts";
+import { createMoves } from "./moves.ts";
+import type { RequestContext } from "./request.ts";
 import { createSessions, isAnonymous } from "./sessions.ts";
 import { createSubscriptions } from "./subscribe.ts";
 import { createTopics } from "./topics.ts";
-import { createUsers } from "./users.ts";
+import { type ConnectedUsers, createUsers, type Mail } from "./users.ts";
 
 export interface ServerOptions<E extends Events = Events> {
   /** Events and their schemas; those not named here carry anything. */
@@ -45,10 +60,29 @@ export interface ServerOptions<E extends Events = Events> {
   readonly handshakeData?: (context: { readonly url: URL; readonly user: User }) => unknown;
   /** Origins allowed beside the server's own: exact strings, or "all". */
   readonly origins?: readonly string[] | "all";
+  /** As Sente has it: a request without an Origin must have a Referer of an allowed one. Default false: no Origin is no browser. */
+  readonly requireOrigin?: boolean;
+  /** The CSRF token that a request must show (`csrf-token`, `x-csrf-token`, `x-xsrf-token`); null refuses it, undefined lets it pass. Default: none is asked for. */
+  readonly csrfToken?: (context: RequestContext) => string | null | undefined;
+  /** The last word on every request: a refusal of one's own, or another answer to one that the checks refused. */
+  readonly reject?: Reject;
   readonly limits?: Partial<ServerLimits>;
   readonly keepalive?: Partial<KeepaliveOptions>;
-  /** The wire format, the same on both sides. Default `edn()`. */
+  /** Long polling for clients that cannot have a WebSocket; false: none. */
+  readonly longPoll?: Partial<LongPollOptions> | false;
+  /** The wire format of clients that do not ask for one. Default `edn()`. */
   readonly packer?: Packer;
+  /** More that clients of ours may ask for, by name. */
+  readonly packers?: readonly Packer[];
+  /** A user who has left stays connected for so long, and what is pushed meanwhile waits. Default 2 500. */
+  readonly reconnectGraceMs?: number;
+  /** A user has the first connection, or after the grace none any more. */
+  readonly onUserOpen?: (userId: string) => void;
+  readonly onUserClose?: (userId: string) => void;
+  /** Features, services and extensions that the application adds to what clients are told. */
+  readonly capabilities?: CapabilityOptions;
+  /** A client said what it can do. */
+  readonly onClientCapabilities?: (peer: Peer, capabilities: Capabilities) => void;
   readonly onConnect?: (peer: Peer) => void;
   readonly onDisconnect?: (peer: Peer, code: number, reason: string) => void;
   /** What has no caller to tell. Default: console.error. */
@@ -76,9 +110,13 @@ export interface Server<E extends Events = AnyEvents> {
   /** Pushes an event to every connection. */
   broadcast<N extends EventName<E>>(name: N, ...data: DataArgs<E, N>): void;
   /** Listens on a port of its own; 0 for any. Resolves with the port once it listens. */
-  listen(port: number, options?: AttachOptions & { readonly host?: string }): Promise<number>;
-  /** Serves WebSocket upgrades of an HTTP server that the application owns. Returns how to stop. */
+  listen(port: number, options?: ListenOptions): Promise<number>;
+  /** Serves the upgrades and the requests of one path of an HTTP server that the application owns. Returns how to stop. */
   attach(server: HttpServer, options?: AttachOptions): () => void;
+  /** Serves polls and posts where a framework routes the requests: `app.use("/chsk", sync.handler)`. */
+  readonly handler: RequestHandler;
+  /** Who is connected, by transport: a store. */
+  readonly connectedUsers: Readable<ConnectedUsers>;
   /** Takes a connection from elsewhere: a test, a pipe, a worker. One that is refused is closed with 4008 and the reason. */
   accept(transport: Transport, url?: string, user?: User): Promise<void>;
   /** Takes back what was granted: the user's subscriptions to the topic end with `forbidden`. Without a topic: to all. */
@@ -89,10 +127,26 @@ export interface Server<E extends Events = AnyEvents> {
    * at once. Throws SyncError `forbidden` for what that user (default: an anonymous one) may not read.
    */
   dehydrate(options: { readonly topics: readonly string[]; readonly user?: User }): Promise<string | Uint8Array>;
+  /** Clients that said that they can do that. */
+  clientsWith(feature: string): readonly Peer[];
   stats(): ServerStats;
   /** Closes every connection and door; resolves once all are closed. */
   close(): Promise<void>;
 }
+
+/** Where what is pushed to somebody who only posts goes. */
+const nowhere: Transport = {
+  name: "post",
+  bufferedBytes: 0,
+  handlers: { onFrame() {}, onClose() {} },
+  send: () => true,
+  cork() {},
+  uncork: () => true,
+  pause() {},
+  resume() {},
+  close() {},
+  terminate() {},
+};
 
 /** A server; it listens to nobody before `listen`, `attach` or `accept`. */
 export function createServer<const E extends Events = AnyEvents>(options: ServerOptions<E> = {}): Server<E> {
@@ -100,6 +154,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
   const keepalive: KeepaliveOptions = { ...defaultKeepalive, ...options.keepalive };
   const framer = createFramer(options.packer ?? edn());
+  const framers = new Map([framer, ...(options.packers ?? []).map(createFramer)].map((each) => [each.packer.name, each]));
   const boot = uuidV7(env);
   const counters: Counters = {
     messagesIn: 0,
@@ -125,7 +180,13 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   };
   let ended = false;
   const connections = new Set<Connection>();
-  const users = createUsers();
+  const users = createUsers({
+    env,
+    graceMs: options.reconnectGraceMs ?? 2500,
+    maxAway: limits.maxIdleSessions,
+    onOpen: (userId) => callHook(() => options.onUserOpen?.(userId), "onUserOpen"),
+    onClose: (userId) => callHook(() => options.onUserClose?.(userId), "onUserClose"),
+  });
   const delivery = createDelivery(env);
   const kept = edn();
   const topics = createTopics({
@@ -149,10 +210,17 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
         id: connection.id,
         clientId: connection.clientId,
         get user() {
-          return connection.user;
+          return connection.current.user;
         },
-        send: (name, data) => void connection.push(pack(name, data)),
-        close: () => close(connection, closeCodes.normal, ""),
+        get capabilities() {
+          return capable.of(connection.current);
+        },
+        supports: (feature) => supports(capable.of(connection.current), feature),
+        send(name, data) {
+          const { current } = connection;
+          current.push(current.framer.piece(event(name, data)));
+        },
+        close: () => close(connection.current, closeCodes.normal, ""),
       };
       peers.set(connection, peer);
     }
@@ -160,7 +228,27 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   };
   const handlers = createHandlers(core, { events: options.events ?? {}, authorize: options.authorize, peerOf });
 
-  const pack = (name: string, data: unknown): Uint8Array => framer.piece(event(name, data));
+  /** An event as a piece, packed once for each format that asks. */
+  const packing = (name: string, data: unknown): ((framer: Framer) => Uint8Array) => {
+    const value = event(name, data);
+    const pieces = new Map<Framer, Uint8Array>([[framer, framer.piece(value)]]);
+    return (format) => {
+      const known = pieces.get(format);
+      if (known) return known;
+      const piece = format.piece(value);
+      pieces.set(format, piece);
+      return piece;
+    };
+  };
+
+  /** What was pushed while this client was away. */
+  const returned = (connection: Connection): void => {
+    const mail = users.takeMail(connection);
+    for (const piece of mail?.events ?? []) {
+      const from = (mail as Mail).connection.framer;
+      connection.push(from === connection.framer ? piece : connection.framer.piece(from.packer.unpack(piece, ownBudget)));
+    }
+  };
 
   const close = (connection: Connection, code: number, reason: string): void => {
     if (connection.closed || connection.closing) return;
@@ -168,14 +256,53 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     connection.transport.close(code, reason);
   };
 
-  const inbound = createInbound({ core, boot, handlers, subscriptions, sessions, users, close });
+  const tookOver = (from: Connection, to: Connection): void => {
+    to.visiting = false;
+    to.capabilities = from.capabilities;
+    users.replace(from, to);
+    peers.set(to, peerOf(from));
+  };
+  const moves = createMoves(env, delivery, tookOver);
+  const capable = createCapable({
+    options: options.capabilities ?? {},
+    formats: [...(options.packers ?? []).map(({ name }) => name), framer.packer.name],
+    limits,
+    heartbeatMs: keepalive.keepaliveMs,
+    onClient: (connection, theirs) =>
+      callHook(() => options.onClientCapabilities?.(peerOf(connection), theirs), "onClientCapabilities"),
+    close,
+  });
+  /** It stands for itself from now on. */
+  const admitted = (connection: Connection): void => {
+    connection.visiting = false;
+    users.add(connection);
+    if (!connection.transport.polled) users.connected(connection);
+    callHook(() => options.onConnect?.(peerOf(connection)), "onConnect");
+  };
+
+  const inbound = createInbound({
+    core,
+    boot,
+    handlers,
+    subscriptions,
+    sessions,
+    users,
+    close,
+    returned,
+    enter: admitted,
+    moves,
+    capable,
+  });
 
   const closed = (connection: Connection, code: number, reason: string): void => {
     if (!connections.delete(connection)) return;
-    users.remove(connection);
+    const unsent = connection.release();
+    const isOver = connection.movedTo !== undefined || connection.visiting;
+    users.remove(connection, unsent, isOver);
     sessions.detach(connection);
     subscriptions.release(connection);
-    connection.release();
+    connection.onceClosed?.();
+    if (isOver) return;
     callHook(() => options.onDisconnect?.(peerOf(connection), code, reason), "onDisconnect");
   };
 
@@ -197,33 +324,42 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     closed,
   };
 
-  const enter = (transport: Transport, url: URL, user: User): void => {
-    const connection = new Connection(host, {
+  const connectionOf = (transport: Transport, url: URL, user: User, format: Framer): Connection =>
+    new Connection(host, {
       id: uuidV7(env),
       transport,
-      framer,
+      framer: format,
       user,
       clientId: url.searchParams.get("client-id") ?? "",
       offersSync: url.searchParams.get("sync") === "1",
     });
+
+  const enter = (raw: Transport, url: URL, user: User, format: Framer): Connection => {
+    const transport = format.packer.seal ? sealTransport(raw, format.packer.seal, { env }) : raw;
+    const connection = connectionOf(transport, url, user, format);
     transport.handlers = connection;
     connections.add(connection);
-    users.add(connection);
+    connection.visiting = connection.offersSync && url.searchParams.get("move") === "1";
     connection.checkAtMs = env.monotonicMs() + keepalive.keepaliveMs / 2;
     const handshake = (data: unknown): Frame => {
       const inner = [isAnonymous(user) ? anonymousUid : user.id, null, data];
       if (connection.offersSync) inner.push({ v: version });
-      return framer.message([new Keyword(handshakeEvent), inner]);
+      return format.message([new Keyword(handshakeEvent), inner]);
     };
     let frame: Frame | undefined;
     callHook(() => {
-      frame = handshake(options.handshakeData?.({ url, user }) ?? null);
+      const data = options.handshakeData?.({ url, user }) ?? null;
+      frame = handshake(connection.offersSync ? capable.announce(data) : data);
     }, "handshakeData");
-    connection.control(frame ?? handshake(null));
+    connection.control((frame ??= handshake(null)));
+    if (transport.polled) connection.handshake = frame;
     // The handshake is the first frame whatever the hook sends.
     connection.flush();
-    callHook(() => options.onConnect?.(peerOf(connection)), "onConnect");
+    if (!connection.visiting) admitted(connection);
+    // One of ours proves with its hello who it is.
+    if (!connection.offersSync) returned(connection);
     armSweep();
+    return connection;
   };
 
   const anonymous = (): User => ({ id: `anonymous-${randomHex(env, 8)}`, anonymous: true });
@@ -231,18 +367,23 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   const door: Door = {
     env,
     limits,
-    origins: options.origins ?? [],
+    checks: { origins: options.origins ?? [], requireOrigin: options.requireOrigin ?? false, csrfToken: options.csrfToken },
     counters,
+    reject: options.reject,
+    polling: options.longPoll !== false,
+    longPoll: { ...defaultLongPoll, ...options.longPoll },
+    protocols: new Set([...framers.keys()].map((name) => protocolPrefix + name)),
     report,
-    async admit(request, url) {
-      const user = options.authenticate ? await options.authenticate({ request, url }) : anonymous();
-      return user ? { user } : { status: 401, body: "Unauthorized request" };
-    },
+    authenticate: async (request, url) => (options.authenticate ? options.authenticate({ request, url }) : anonymous()),
+    framerFor: (offered) => offered.map((name) => framers.get(name)).find((known) => known) ?? framer,
+    polls: users.connected,
+    visitor: (url, user, format) => connectionOf(nowhere, url, user, format),
+    post: inbound.post,
     full(user) {
-      if (ended) return { status: 503, body: "The server is closing" };
-      if (connections.size >= limits.maxConnections) return { status: 503, body: "Too many connections" };
+      if (ended) return { status: 503, body: "The server is closing", reason: "full" };
+      if (connections.size >= limits.maxConnections) return { status: 503, body: "Too many connections", reason: "full" };
       if (user && users.count(user.id) >= limits.maxConnectionsPerUser)
-        return { status: 429, body: "Too many connections of one user" };
+        return { status: 429, body: "Too many connections of one user", reason: "full" };
       return undefined;
     },
     enter,
@@ -284,17 +425,23 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     on: (name: string, handler: (context: never) => unknown) => handlers.on(name, handler as Handler),
     send(userId, name, ...rest) {
       const [data, { flush = false } = {}] = rest as unknown as [data?: unknown, options?: { flush?: boolean }];
-      const packed = pack(name, data);
-      for (const connection of users.of(userId)) connection.push(packed);
+      const piece = packing(name, data);
+      for (const connection of users.of(userId)) connection.push(piece(connection.framer));
+      for (const mail of users.away(userId)) {
+        if (mail.events.length < limits.maxWaiting) mail.events.push(piece(mail.connection.framer));
+        else counters.droppedPushes++;
+      }
       // All of it: what is flushed must not overtake the effects of what was asked before.
       if (flush) delivery.flush();
     },
     broadcast(name, ...rest) {
-      const packed = pack(name, (rest as [data?: unknown])[0]);
-      for (const connection of connections) connection.push(packed);
+      const piece = packing(name, (rest as [data?: unknown])[0]);
+      for (const connection of connections) connection.push(piece(connection.framer));
     },
     listen: doors.listen,
     attach: doors.attach,
+    handler: doors.handler,
+    connectedUsers: users.connectedUsers,
     async accept(transport, url = "/", user) {
       const parsed = new URL(url, "ws://localhost");
       let gone = false;
@@ -309,7 +456,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
         counters.refused++;
         return transport.close(closeCodes.tooMany, refusal.body);
       }
-      enter(transport, parsed, (admitted as { readonly user: User }).user);
+      const { user: admittedUser } = admitted as { readonly user: User };
+      enter(transport, parsed, admittedUser, door.framerFor(parsed.searchParams.get("packers")?.split(",") ?? []));
     },
     revoke({ user, topic }) {
       for (const connection of user === undefined ? connections : users.of(user)) {
@@ -327,6 +475,10 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       const rendered = await Promise.all(names.map((name) => subscriptions.render(user, name)));
       return framer.packer.pack(rendered);
     },
+    clientsWith: (feature) =>
+      [...connections].flatMap((connection) =>
+        connection.capabilities && !connection.movedTo && supports(connection.capabilities, feature) ? [peerOf(connection)] : [],
+      ),
     stats: () => ({
       ...counters,
       connections: connections.size,
@@ -342,6 +494,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
         close(connection, closeCodes.goingAway, "server closing");
       }
       await doorsClosed;
+      users.close();
       if (sweepTimer !== undefined) env.clearTimer(sweepTimer);
       sweepTimer = undefined;
     },

@@ -56,8 +56,10 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
 
   const settleOn =
     (connection: Connection) =>
-    (message: string, id: number, seq: number, outcome: unknown): void =>
-      connection.reply(connection.framer.event(message, [id, seq, outcome]));
+    (message: string, id: number, seq: number, outcome: unknown): void => {
+      const { current } = connection;
+      current.reply(current.framer.event(message, [id, seq, outcome]));
+    };
 
   const remove = (subscription: Subscription): void => {
     const { connection, topic } = subscription;

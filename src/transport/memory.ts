@@ -43,7 +43,7 @@ export function memoryConnector(accept: (transport: Transport, url: string) => v
 /** What a receiver is given for a frame: text as a string, bytes as a copy, for they are the receiver's to keep. */
 export function receivedData({ data, text }: Frame): string | Uint8Array {
   if (typeof data === "string") return data;
-  return text ? new TextDecoder().decode(data) : data.slice();
+  return text ? new TextDecoder().decode(data) : new Uint8Array(data);
 }
 
 interface Close {

@@ -28,6 +28,8 @@ export interface Transport {
   readonly name: string;
   /** Bytes taken by `send` and not yet given to the network. */
   readonly bufferedBytes: number;
+  /** True: the peer fetches what is sent, and its fetching is its sign of life. */
+  readonly polled?: boolean;
   /** Set once, by the owner, in the turn the transport was handed over. */
   handlers: TransportHandlers;
   /** False: taken, but the buffer is now full, and `onDrain` follows. After close: true, and dropped. */
@@ -44,8 +46,22 @@ export interface Transport {
   terminate(): void;
 }
 
+/** What values look like on the wire, for a connection that must look into them: a packer has these. */
+export interface Format {
+  readonly binary: boolean;
+  pack(value: unknown): string | Uint8Array<ArrayBuffer>;
+  unpack(packed: string | Uint8Array): unknown;
+}
+
+export interface ConnectorEvents {
+  onOpen(transport: Transport): void;
+  onFail(reason: string): void;
+  /** A better way is open beside the one in use; `tell` gives its first message, once its handlers are set. Called at most once. */
+  onBetter?(transport: Transport, tell: () => void): void;
+}
+
 /** How a client opens a connection; settles in `onOpen` or `onFail`, never both, never synchronously. */
 export interface Connector {
   readonly name: string;
-  open(url: string, events: { onOpen(transport: Transport): void; onFail(reason: string): void }): { cancel(): void };
+  open(url: string, events: ConnectorEvents, format?: Format): { cancel(): void };
 }

@@ -17,11 +17,13 @@ export interface WebSocketAcceptorOptions {
   readonly maxFrameBytes?: number;
   /** How long a closing peer may take before the connection is dropped. Default 2 000. */
   readonly closeTimeoutMs?: number;
+  /** Subprotocols that a client may ask for: the first of its own list that is here is chosen. */
+  readonly protocols?: ReadonlySet<string>;
 }
 
 export interface WebSocketAcceptor {
   /** Upgrades, or answers why not; `onTransport` is called before this returns. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, onTransport: (transport: Transport) => void): void;
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, onTransport: (transport: Transport, protocol: string) => void): void;
 }
 
 /** Turns the HTTP server's `upgrade` events into transports. */
@@ -32,11 +34,12 @@ export function createWebSocketAcceptor(options: WebSocketAcceptorOptions = {}):
     perMessageDeflate: false,
     maxPayload: options.maxFrameBytes ?? 1024 * 1024,
     closeTimeout: options.closeTimeoutMs ?? 2000,
+    handleProtocols: (asked: Set<string>) => [...asked].find((protocol) => options.protocols?.has(protocol)) ?? false,
   };
   const upgrader = new WebSocketServer(serverOptions);
   return {
     accept(request, socket, head, onTransport) {
-      upgrader.handleUpgrade(request, socket, head, (ws) => onTransport(acceptWebSocket(ws, socket)));
+      upgrader.handleUpgrade(request, socket, head, (ws) => onTransport(acceptWebSocket(ws, socket), ws.protocol));
     },
   };
 }

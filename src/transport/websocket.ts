@@ -23,58 +23,64 @@ const highWaterBytes = 65_536;
 const drainCheckMs = 50;
 const closeTimeoutMs = 2000;
 
+const nothing = (): void => {};
+
 /** Opens WebSocket connections. */
 export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebSocketOptions = {}): Connector {
+  const name = "websocket";
   return {
-    name: "websocket",
+    name,
     open(url, { onOpen, onFail }) {
       let ws: InstanceType<WebSocketConstructor> | undefined;
       let state: "opening" | "open" | "closing" | "over" = "opening";
       let failure = "";
-      let drain: Timer | undefined;
-      let deadline: Timer | undefined;
+      /** While open: the next look at a full buffer. While closing: when the peer is given up. */
+      let timer: Timer | undefined;
 
-      const end = (code: number, reason: string): void => {
-        if (state === "over") return;
-        const opened = state !== "opening";
-        state = "over";
-        if (deadline) env.clearTimer(deadline);
-        if (drain) env.clearTimer(drain);
-        if (opened) transport.handlers.onClose(code, reason);
-        else onFail(reason);
+      const enter = (next: typeof state): void => {
+        state = next;
+        if (timer) env.clearTimer(timer);
+        timer = undefined;
       };
-      const isFull = (): boolean => {
-        if (!drain && state === "open" && transport.bufferedBytes > highWaterBytes) {
-          drain = env.setTimer(() => {
-            drain = undefined;
-            if (state === "open" && !isFull()) transport.handlers.onDrain?.();
+      const end = (code: number, reason: string): void => {
+        const before = state;
+        if (before === "over") return;
+        enter("over");
+        if (before === "opening") onFail(reason);
+        else transport.handlers.onClose(code, reason);
+      };
+      const hasRoom = (): boolean => {
+        if (state !== "open") return true;
+        if (!timer && transport.bufferedBytes > highWaterBytes) {
+          timer = env.setTimer(() => {
+            timer = undefined;
+            if (hasRoom()) transport.handlers.onDrain?.();
           }, drainCheckMs);
         }
-        return !!drain;
+        return !timer;
       };
       const transport = {
-        name: "websocket",
+        name,
         get bufferedBytes() {
           return ws?.bufferedAmount ?? 0;
         },
         send({ data, text }) {
-          if (state !== "open") return true;
-          ws?.send((text && typeof data !== "string" ? new TextDecoder().decode(data) : data) as string);
-          return !isFull();
+          if (state === "open") ws?.send((text && typeof data !== "string" ? new TextDecoder().decode(data) : data) as string);
+          return hasRoom();
         },
-        cork() {},
-        uncork: () => !isFull(),
-        pause() {},
-        resume() {},
+        cork: nothing,
+        uncork: hasRoom,
+        pause: nothing,
+        resume: nothing,
         close(code = 1000, reason) {
           if (state !== "open") return;
-          state = "closing";
+          enter("closing");
           ws?.close(code, reason);
-          deadline = env.setTimer(transport.terminate, closeTimeoutMs);
+          timer = env.setTimer(transport.terminate, closeTimeoutMs);
         },
         terminate() {
           if (state === "over") return;
-          state = "closing";
+          enter("closing");
           if (ws?.terminate) ws.terminate();
           else ws?.close();
           env.endOfTurn(() => end(1006, ""));
@@ -93,8 +99,8 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
           if (state === "open") transport.handlers.onFrame(typeof data === "string" ? data : new Uint8Array(data));
         };
         // Browsers say nothing here; `ws` has a message, and throws an error nobody listens to.
-        ws.onerror = ({ message }: { message?: string }) => {
-          failure = message ?? "";
+        ws.onerror = ({ message = "" }: { message?: string }) => {
+          failure = message;
         };
         ws.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason || failure);
       } catch (error) {

@@ -6,20 +6,17 @@
  * Rules: docs/protocol.md EDN1, EDN3, PACK3, BUDGET3, BUDGET5.
  */
 import { SyncError } from "../core/errors.ts";
-import { canonicalText } from "./edn-write.ts";
+import { hasTwice } from "./edn-write.ts";
 import { checkKey, spend } from "./meter.ts";
 import { propertyOf } from "./plain.ts";
 
 export function collectMap(pairs: [unknown, unknown][]): object {
   const keys = pairs.map(([key]) => (typeof key === "string" ? checkKey(key) : key));
+  checkDistinct(keys);
   const properties = keys.map(propertyOf);
-  if (properties.includes(undefined)) {
-    checkDistinct(keys);
-    return new Map(pairs);
-  }
+  if (properties.includes(undefined)) return new Map(pairs);
   // Unlike assignment, this makes an own property of `__proto__` too.
-  const object: object = Object.fromEntries(properties.map((property, i) => [property, pairs[i]?.[1]]));
-  if (Object.keys(object).length < pairs.length) throw duplicate();
+  const object: object = Object.fromEntries(pairs.map(([, value], i) => [properties[i], value]));
   return object;
 }
 
@@ -30,19 +27,11 @@ export function collectSet(items: readonly unknown[]): Set<unknown> {
 
 /**
  * Engines hash numbers without a secret, so that a sender can choose many that collide: each costs the more values the
- * more members there are. Objects are compared by their text, which never begins as that of a string does.
+ * more members there are.
  */
 function checkDistinct(keys: readonly unknown[]): void {
-  const seen = new Set<unknown>();
-  for (const key of keys) {
-    const { size } = seen;
-    if (typeof key === "number") spend(size >> 10);
-    if (typeof key === "bigint") spend(size >> 4);
-    seen.add(typeof key === "string" ? `"${key}` : typeof key === "object" && key ? canonicalText(key) : key);
-    if (size === seen.size) throw duplicate();
-  }
-}
-
-function duplicate(): SyncError {
-  return new SyncError("malformed", "A key or member occurs twice.");
+  keys.forEach((key, i) => {
+    spend(typeof key === "number" ? i >> 10 : typeof key === "bigint" ? i >> 4 : 0);
+  });
+  if (hasTwice(keys)) throw new SyncError("malformed", "A key or member occurs twice.");
 }

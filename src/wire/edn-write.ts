@@ -10,8 +10,7 @@ import { writeNumber } from "./numbers.ts";
 import { entriesOf, isPlain } from "./plain.ts";
 import { checkDepth, refusal, trail } from "./refuse.ts";
 import { isOpenTag, writeScalar } from "./scalars.ts";
-import { collectText, position, putByte, putBytes, putNumber, putQuoted, putText, replaceByte, unicodeEscape } from "./sink.ts";
-import { encodeUtf8 } from "./utf8.ts";
+import { collectText, putByte, putNumber, putQuoted, putText } from "./sink.ts";
 
 /** Throws SyncError `invalid` for what EDN cannot carry. */
 export function writeEdn(value: unknown): string {
@@ -22,7 +21,6 @@ export function writeEdn(value: unknown): string {
   }
 }
 
-let isSorted = false;
 /** Canonical texts of parts of the message at hand: a set within sets within sets is walked once. */
 const texts = new Map<unknown, string>();
 
@@ -31,101 +29,93 @@ export function forgetTexts(): void {
   if (texts.size > 0) texts.clear();
 }
 
-/** The same text for two values exactly when they are equal: members and keys are sorted by their texts. */
-export function canonicalText(value: unknown, depth = 0): string {
-  const known = texts.get(value);
-  if (known !== undefined) return known;
-  isSorted = true;
-  try {
-    const text = collectText(put, value, depth);
+/** A depth at which members and keys are sorted by their texts; no depth of collections reaches a limit from there. */
+const sorted = Number.NEGATIVE_INFINITY;
+
+/** The same text for two values exactly when they are equal. */
+export function canonicalText(value: unknown): string {
+  let text = texts.get(value);
+  if (text === undefined) {
+    text = collectText(put, value, sorted);
     texts.set(value, text);
-    return text;
-  } finally {
-    isSorted = false;
   }
+  return text;
+}
+
+/** True if two of the keys or members are one to a reader. The text of an object never begins as that of a string does. */
+export function hasTwice(keys: readonly unknown[]): boolean {
+  const names = keys.map((key) =>
+    typeof key === "string" ? `"${key}` : typeof key === "object" || key === undefined ? canonicalText(key) : key,
+  );
+  return new Set(names).size < keys.length;
 }
 
 /** Throws SyncError `invalid` for two keys or members that are two to JavaScript and one to a reader. */
 export function checkDistinct(keys: readonly unknown[], depth: number): void {
-  const known = keys.filter((key) => typeof key === "object" || key === undefined).map((key) => canonicalText(key, depth + 1));
-  if (new Set(known).size < known.length) throw refusal("A key or member that occurs twice", depth);
+  if (hasTwice(keys)) throw refusal("A key or member that occurs twice", depth);
 }
 
 function put(value: unknown, depth: number): void {
-  switch (typeof value) {
-    case "string":
-      return putQuoted(value);
-    case "number":
-      if (!putNumber(value)) putText(writeNumber(value));
-      return;
-    case "bigint":
-      return putText(`${value}N`);
-    case "object":
-    case "boolean":
-    case "undefined":
-      if (isSorted && texts.has(value)) return putText(texts.get(value) as string);
-      if (Array.isArray(value)) return putItems("[", value, 93, depth);
-      if (typeof value !== "object" || value === null) return putText(`${value ?? "nil"}`);
-      return isPlain(value) ? putObject(value, depth) : putOther(value, depth);
-    default:
-      throw refusal(`A ${typeof value}`, depth);
-  }
+  if (typeof value === "string") return putQuoted(value);
+  if (typeof value === "number") return putNumber(value) ? undefined : putText(writeNumber(value));
+  if (depth < 0 && texts.has(value)) return putText(canonicalText(value));
+  if (Array.isArray(value)) return putItems("[", value, "]", depth);
+  if (typeof value === "object" && value) return isPlain(value) ? putObject(value, depth) : putOther(value, depth);
+  if (typeof value === "function" || typeof value === "symbol") throw refusal(`A ${typeof value}`, depth);
+  putText(typeof value === "bigint" ? `${value}N` : `${value ?? "nil"}`);
 }
 
 /** Forms with a space between them. */
-function putItems(opening: string, items: readonly unknown[], closing: number, depth: number): void {
-  if (!isSorted) checkDepth(depth);
+function putItems(opening: string, items: readonly unknown[], closing: string, depth: number): void {
+  checkDepth(depth);
   putText(opening);
   for (let i = 0; i < items.length; i++) {
     if (i > 0) putByte(32);
     trail[depth] = i;
     put(items[i], depth + 1);
   }
-  putByte(closing);
+  putText(closing);
 }
 
 /** Members, or keys each with its value, to a closing brace. */
 function putGroups(opening: string, groups: unknown[][], depth: number): void {
-  if (isSorted) {
-    const parts = groups.map((group) => collectText((items) => putItems("", items as unknown[], 32, depth), group, depth));
+  if (depth < 0) {
+    const parts = groups.map((group) => collectText((items) => putItems("", items as unknown[], " ", depth), group, depth));
     return putText(`${opening}${parts.sort().join("")}}`);
   }
-  putItems(opening, groups.flat(), 125, depth);
+  putItems(opening, groups.flat(), "}", depth);
   checkDistinct(
     groups.map(([key]) => key),
     depth,
   );
 }
 
-/** Unlike `Object.hasOwn`, engines leave this call out in a for-in loop. */
-const isOwn = Object.prototype.hasOwnProperty;
-
 function putObject(value: Record<string, unknown>, depth: number): void {
-  if (isSorted) return putGroups("{", entriesOf(value), depth);
+  if (depth < 0) return putGroups("{", entriesOf(value), depth);
   checkDepth(depth);
-  const start = position();
-  for (const key in value) {
+  let before = 123;
+  for (const key of Object.keys(value)) {
     const item = value[key];
-    if (item === undefined || !isOwn.call(value, key)) continue;
-    putBytes(keyBytes.get(key) ?? encodeKey(key));
+    if (item === undefined) continue;
+    putByte(before);
+    before = 32;
+    putText(keyTexts.get(key) ?? encodeKey(key));
     trail[depth] = key;
     put(item, depth + 1);
   }
-  // The brace takes the place of the space before the first key.
-  if (position() === start) putByte(123);
-  else replaceByte(start, 123);
+  if (before === 123) putByte(before);
   putByte(125);
 }
 
-/** The keys seen lately, as they are written, between spaces; at most `maxKeys`. */
-const keyBytes = new Map<string, Uint8Array>();
+/** The keys seen lately, as they are written, with a space after them; at most `maxKeys`. */
+const keyTexts = new Map<string, string>();
 const maxKeys = 4096;
 
-function encodeKey(key: string): Uint8Array {
-  const bytes = encodeUtf8(` ${isKeyName(key) ? `:${key}` : collectText(put, key, 0)} `);
-  if (keyBytes.size === maxKeys) keyBytes.clear();
-  if (key.length < 256) keyBytes.set(key, bytes);
-  return bytes;
+function encodeKey(key: string): string {
+  const text = `${isKeyName(key) ? `:${key}` : collectText(put, key, 0)} `;
+  if (keyTexts.size === maxKeys) keyTexts.clear();
+  if (key.length < 256) keyTexts.set(key, text);
+  return text;
 }
 
 /** Values of our own classes and of JavaScript's; a class that is none of them is refused. */
@@ -137,10 +127,10 @@ function putOther(value: object, depth: number): void {
       Array.from<unknown, unknown[]>(value, (item) => [item]),
       depth,
     );
-  if (value instanceof List) return putItems("(", value.items, 41, depth);
+  if (value instanceof List) return putItems("(", value.items, ")", depth);
   if (!(value instanceof Tagged)) return putText(scalarText(writeScalar(value, depth)));
   if (!isOpenTag(value.tag)) throw refusal(`The tag ${value.tag}`, depth);
-  if (!isSorted) checkDepth(depth);
+  checkDepth(depth);
   putText(`#${value.tag} `);
   trail[depth] = value.tag;
   put(value.value, depth + 1);
@@ -160,7 +150,7 @@ function scalarText(scalar: string): string {
     case "f":
       return `${text}M`;
     case "c":
-      return `\\${isKeywordName(text) ? text : unicodeEscape(text)}`;
+      return `\\${isKeywordName(text) ? text : `u${text.charCodeAt(0).toString(16).padStart(4, "0")}`}`;
     default:
       return text;
   }

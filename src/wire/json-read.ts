@@ -21,9 +21,14 @@ export function readJson(input: string, budget: Budget): unknown {
   } catch (cause) {
     throw new SyncError("malformed", "Not JSON.", { cause });
   }
+  return readTree(parsed, budget);
+}
+
+/** The value that a parser's own tree stands for; where the parser gives bytes, they stand for themselves. */
+export function readTree(tree: unknown, budget: Budget): unknown {
   startMeter(budget);
   try {
-    return revive(parsed);
+    return revive(tree);
   } finally {
     forgetTexts();
   }
@@ -32,7 +37,7 @@ export function readJson(input: string, budget: Budget): unknown {
 function revive(value: unknown): unknown {
   spend(1);
   if (typeof value === "string") return value.startsWith("~") ? reviveString(value) : value;
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   enter();
   const revived = Array.isArray(value) ? reviveArray(value) : reviveObject(value as Record<string, unknown>);
   leave();
@@ -75,6 +80,7 @@ function reviveArray(array: unknown[]): unknown {
 }
 
 const doubles = new Map([
+  ["~z-0", -0],
   ["~zNaN", Number.NaN],
   ["~zInf", Number.POSITIVE_INFINITY],
   ["~z-Inf", Number.NEGATIVE_INFINITY],

@@ -9,7 +9,7 @@ import { checkDistinct, forgetTexts } from "./edn-write.ts";
 import { isPlain } from "./plain.ts";
 import { checkDepth, refusal, trail } from "./refuse.ts";
 import { isOpenTag, writeScalar } from "./scalars.ts";
-import { collectText, position, putByte, putNumber, putQuoted, putText, replaceByte } from "./sink.ts";
+import { collectText, putByte, putNumber, putQuoted, putText } from "./sink.ts";
 
 /** Throws SyncError `invalid` for what no packer carries. */
 export function writeJson(value: unknown): string {
@@ -61,19 +61,18 @@ const isOwn = Object.prototype.hasOwnProperty;
 
 function putObject(value: Record<string, unknown>, depth: number): void {
   checkDepth(depth);
-  const start = position();
+  let before = 123;
   for (const key in value) {
     const item = value[key];
     if (item === undefined || !isOwn.call(value, key)) continue;
-    putByte(44);
+    putByte(before);
+    before = 44;
     putQuoted(key);
     putByte(58);
     trail[depth] = key;
     put(item, depth + 1);
   }
-  // The brace takes the place of the comma before the first key.
-  if (position() === start) putByte(123);
-  else replaceByte(start, 123);
+  if (before === 123) putByte(before);
   putByte(125);
 }
 

@@ -9,24 +9,28 @@ import { type Budget, defaultBudget } from "./packer.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
 let budget = defaultBudget;
-let left = 0;
+let used = 0;
 let depth = 0;
 
 export function startMeter(allowed: Budget): void {
   budget = allowed;
-  left = budget.maxValues;
-  depth = 0;
+  used = depth = 0;
+}
+
+/** Throws for more than the budget has. */
+function check(count: number, max: number, what: string, code: "too-large" | "too-deep" = "too-large"): void {
+  if (count > max) throw new SyncError(code, `More than ${max} ${what}.`);
 }
 
 /** Takes `count` values. */
 export function spend(count: number): void {
-  left -= count;
-  if (left < 0) throw tooLarge(`${budget.maxValues} values`);
+  used += count;
+  check(used, budget.maxValues, "values");
 }
 
 /** Goes into a collection or tag. */
 export function enter(): void {
-  if (++depth > budget.maxDepth) throw new SyncError("too-deep", `Nested deeper than ${budget.maxDepth}.`);
+  check(++depth, budget.maxDepth, "levels", "too-deep");
 }
 
 export function leave(): void {
@@ -36,17 +40,13 @@ export function leave(): void {
 /** Looks at the length of a key, keyword, symbol or tag, and returns it. */
 export function checkKey(key: string): string {
   const max = budget.maxKeyBytes;
-  if (key.length * 3 > max && (key.length > max || encodeUtf8(key).length > max)) throw tooLarge(`${max} bytes in a key`);
+  if (key.length * 3 > max) check(encodeUtf8(key).length, max, "bytes in a key");
   return key;
 }
 
 /** Looks at the digits of a number, and returns it. */
 export function checkDigits(number: string): string {
   const max = budget.maxDigits;
-  if (number.length > max && number.replace(/\D/g, "").length > max) throw tooLarge(`${max} digits`);
+  if (number.length > max) check(number.replace(/\D/g, "").length, max, "digits");
   return number;
-}
-
-function tooLarge(what: string): SyncError {
-  return new SyncError("too-large", `More than ${what}.`);
 }

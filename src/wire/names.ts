@@ -9,14 +9,20 @@
 /** A key name has at most this many UTF-16 units, so at most 765 bytes: less than `maxKeyBytes` of the default budget. */
 const maxKeyNameLength = 255;
 
-/** No white space, control character, unpaired surrogate or noncharacter, nor any of `"(),;@[\]^{}~` and the backtick. */
-const text = String.raw`[^\0- "(),;@[-^\x60{}-\xa0\xad\u1680\u180e\u2000-\u206f\u3000\ud800-\udfff\ufeff\ufffe\uffff]+$`;
-/** No colon or slash at either end or beside another. */
-const name = `(?![:/]|.*[:/](?:[:/]|$))${text}`;
-const keywordName = new RegExp(`^${name}`, "u");
-const symbolName = new RegExp(`^(?![-+.]?\\d|#)${name}`, "u");
-/** Moreover at most one slash; no part begins like a number or with `#`; no `'` or `|`, which the EDN specification lacks. */
-const keyName = new RegExp(`^(?!(?:.*/)?(?:#|[-+.]?\\d)|.*(?:['|]|/.*/))${name}`, "u");
+/**
+ * Names that do not begin with `refused`: a slash, or text with no colon or slash at either end or beside another. There is no
+ * white space, control character, unpaired surrogate or noncharacter in it, nor any of `"(),;@[\]^{}~` and the backtick.
+ */
+function grammar(refused: string): RegExp {
+  const text = String.raw`[^\0- "(),;@[-^\x60{}-\xa0\xad\u1680\u180e\u2000-\u206f\u3000\ud800-\udfff\ufeff\ufffe\uffff]+`;
+  return new RegExp(`^(?!${refused})(/|(?![:/]|.*[:/]([:/]|$))${text})$`, "u");
+}
+
+const keywordName = grammar(":");
+const symbolName = grammar("[-+.]?\\d|#");
+const tagName = grammar("[^a-zA-Z\xa1-\u{10ffff}]");
+/** At most one slash, not alone; no part begins like a number or with `#`; no `'` or `|`, which the EDN specification lacks. */
+const keyName = grammar("(.*/)?(#|[-+.]?\\d|$)|.*(['|]|/.*/)");
 
 /** True for the key of a plain object that is written as a keyword. */
 export function isKeyName(key: string): boolean {
@@ -25,21 +31,24 @@ export function isKeyName(key: string): boolean {
 
 /** True for what may follow the colon of a keyword. */
 export function isKeywordName(key: string): boolean {
-  return key === "/" || keywordName.test(key);
+  return keywordName.test(key);
 }
 
-/** Values that look like symbols. */
+/** Values that are read as one token. */
 export const literals: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["nil", null],
   ["true", true],
   ["false", false],
+  ["##NaN", Number.NaN],
+  ["##Inf", 1 / 0],
+  ["##-Inf", -1 / 0],
 ]);
 
 export function isSymbolName(symbol: string): boolean {
-  return symbol === "/" || (symbolName.test(symbol) && !literals.has(symbol));
+  return symbolName.test(symbol) && !literals.has(symbol);
 }
 
 /** True for a tag: a symbol that begins with a letter. */
 export function isTagName(tag: string): boolean {
-  return /^[a-z\xa1-\uffff]/i.test(tag) && symbolName.test(tag);
+  return tagName.test(tag);
 }

@@ -26,7 +26,7 @@ export const defaultBudget: Budget = { maxDepth: 64, maxValues: 100_000, maxKeyB
 export const ownBudget: Budget = { ...defaultBudget, maxValues: Number.POSITIVE_INFINITY, maxDigits: Number.POSITIVE_INFINITY };
 
 export interface Packer {
-  /** Unique for what comes out: `edn`, `gzip(msgpack)`. */
+  /** Unique for what comes out: `edn`, `gzip+msgpack`. */
   readonly name: string;
   /** What `pack` alone makes, without `seal`: `msgpack`. */
   readonly format: string;
@@ -62,13 +62,13 @@ export interface Seal {
 /** `inner`, its frames sealed by `seal` besides what `inner` does with them. */
 export function sealed(name: string, inner: Packer, seal: Seal): Packer {
   const first = inner.seal;
-  if (!first) return { ...inner, name: `${name}(${inner.name})`, seal };
+  if (!first) return { ...inner, name: `${name}+${inner.name}`, seal };
   const both: Seal = {
     shared: seal.shared && first.shared,
     close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
     open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
   };
-  return { ...inner, name: `${name}(${inner.name})`, seal: both };
+  return { ...inner, name: `${name}+${inner.name}`, seal: both };
 }
 
 /** `next` of a value that is there already or will be. */

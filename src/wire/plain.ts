@@ -11,13 +11,14 @@ import { isKeyName } from "./names.ts";
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The property that a map's key is, or nothing: a keyword with a key name, or a string that is no key name. */
 export function propertyOf(key: unknown): string | undefined {
-  if (typeof key === "string") return isKeyName(key) ? undefined : key;
-  return key instanceof Keyword && isKeyName(key.name) ? key.name : undefined;
+  const isKeyword = key instanceof Keyword;
+  const name = isKeyword ? key.name : key;
+  return typeof name === "string" && isKeyName(name) === isKeyword ? name : undefined;
 }
 
 /** The map's key that a property is. */

@@ -19,9 +19,8 @@ const uuidText = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 /** Throws SyncError `invalid` for a value of no such type, and for one that would not be read as it is. */
 export function writeScalar(value: object, depth: number): string {
   const scalar = scalarOf(value);
-  if (value instanceof Uint8Array) return scalar;
-  const back = readScalar(scalar);
-  if (typeof back === "object" && scalarOf(back) === scalar) return scalar;
+  const back = value instanceof Uint8Array ? value : readScalar(scalar);
+  if (typeof back === "object" && (back === value || scalarOf(back) === scalar)) return scalar;
   throw refusal(`${value.constructor?.name} ${scalar.slice(1, 65)}`, depth);
 }
 

@@ -1,3 +1,5 @@
+import { keyword } from "sente-sync";
+import { edn } from "sente-sync/packers/edn";
 import { atom } from "sente-sync/server";
 import { expect, test } from "vitest";
 import { uuidV7 } from "../../src/core/env.ts";
@@ -23,7 +25,11 @@ test("HAND1 a push to a user goes to a connection only once its handshake has le
 
 test("HAND2 the fourth element goes only to a peer that offered sync=1", async () => {
   const world = createWorld({ authenticate: () => ({ id: "ada" }) });
-  expect((await world.peer("client-id=a&sync=1")).frames).toEqual(['[[:chsk/handshake ["ada" nil nil {:v 1}]] nil]']);
+  const [ours = ""] = (await world.peer("client-id=a&sync=1")).frames;
+  expect(edn().unpack(ours)).toEqual([
+    [keyword("chsk/handshake"), ["ada", null, { capabilities: expect.objectContaining({ "protocol-version": 1 }) }, { v: 1 }]],
+    null,
+  ]);
   for (const query of ["client-id=a", "client-id=a&sync=0", "client-id=a&sync=true"]) {
     expect((await world.peer(query)).frames).toEqual(['[[:chsk/handshake ["ada" nil nil]] nil]']);
   }

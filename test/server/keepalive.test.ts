@@ -73,6 +73,7 @@ test("PING7 keepaliveMs 0 turns pings off", async () => {
 test("PING7 while the server does not read, silence says nothing", () => {
   const connection = {
     closing: false,
+    transport: {},
     blockedSinceMs: 0,
     checkAtMs: 0,
     heard: 1,
@@ -83,6 +84,8 @@ test("PING7 while the server does not read, silence says nothing", () => {
   const options = { keepaliveMs: 25_000, pingTimeoutMs: 10_000 };
   expect(check(connection as never, 100_000, options, 30_000)).toBe("fine");
   expect(check({ ...connection, readingPaused: false } as never, 100_000, options, 30_000)).toBe("silent");
+  const polled = { ...connection, readingPaused: false, transport: { polled: true } };
+  expect(check(polled as never, 100_000, options, 30_000), "polls are their own sign of life").toBe("fine");
 });
 
 test("PING1 the sweep is late by a quarter of the shorter time at most, between 25 ms and 2.5 s", () => {

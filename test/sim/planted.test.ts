@@ -50,7 +50,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     "a late socket is believed: its frames and its end",
     [
       { file: "src/client/line.ts", text: "if (line !== state.line || transport !== opened) return;", instead: "" },
-      { file: "src/session/line-step.ts", text: ' || ("line" in event && event.line !== line)', instead: "" },
+      { file: "src/session/line-step.ts", text: " || (of !== undefined && of !== line)", instead: "" },
     ],
   ],
   [

@@ -31,6 +31,9 @@ const interfaceFiles = new Set(["src/wire/packer.ts", "src/topic/log.ts", "src/k
 const nodePlaces = [
   "src/server/",
   "src/transport/websocket-server.ts",
+  "src/transport/tcp.ts",
+  "src/transport/stdio.ts",
+  "src/wire/gzip-node.ts",
   "adapters/storage/",
   "adapters/cluster/",
   "adapters/http/",
@@ -39,6 +42,7 @@ const nodePlaces = [
 /** Who may import which package; `…/` is a folder. A type-only import of a package costs nothing, but must be declared too. */
 const packagePlaces: Record<string, readonly string[]> = {
   ws: ["src/server/", "src/transport/websocket-server.ts", "src/transport/ws-node.ts"],
+  "socket.io-parser": ["src/wire/socketio.ts"],
   immer: ["src/kind/", "src/server/"],
   react: ["adapters/react/"],
   svelte: ["adapters/svelte/"],
@@ -46,7 +50,7 @@ const packagePlaces: Record<string, readonly string[]> = {
 
 /** Folders without a clock, timers or randomness of their own; env.ts is where they come from. */
 const pureFolders = ["core", "wire", "tail", "transport", "topic", "kind", "session"];
-const impureFiles = new Set(["src/core/env.ts"]);
+const impureFiles = new Set(["src/core/env.ts", "src/wire/encrypted.ts"]);
 const worldGlobals = new Set([
   "setTimeout",
   "setInterval",
@@ -68,8 +72,16 @@ export const browserEntries = [
   "./client",
   "./packers/edn",
   "./packers/json",
+  "./packers/transit",
+  "./packers/msgpack",
+  "./packers/gzip",
+  "./packers/encrypted",
+  "./packers/socketio",
   "./transports/memory",
   "./transports/websocket",
+  "./transports/long-poll",
+  "./transports/fallback",
+  "./transports/message-port",
   "./react",
   "./svelte",
 ];
