@@ -67,7 +67,6 @@ export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T
     },
     get ready() {
       return new Promise<T>((resolve, reject) => {
-        const release = keep();
         const settle = (): void => {
           const value = get();
           const status = held.status.get();
@@ -75,9 +74,8 @@ export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T
           else if (status === "refused" || status === "deleted") reject(held.error ?? new SyncError("forbidden"));
           else return;
           stop();
-          release();
         };
-        const stop = until(held.listen(settle), held.status.listen(settle));
+        const stop = until(held.use(), held.listen(settle), held.status.listen(settle));
         settle();
       });
     },
@@ -87,7 +85,7 @@ export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T
     },
     keep,
     close() {
-      for (const end of [...open]) end();
+      for (const end of open) end();
     },
     [Symbol.dispose]: () => handle.close(),
   };

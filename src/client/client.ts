@@ -5,16 +5,16 @@
  * subscriptions; a request settles once, by reply, timeout or the end of its line.
  * Rules: docs/protocol.md HELLO1-HELLO7, CALL1-CALL7, LINE1-LINE9.
  */
-import { type Env, randomHex, realEnv, type Timer } from "../core/env.ts";
-import { fromWireError, SyncError } from "../core/errors.ts";
+import { type Env, randomHex, realEnv } from "../core/env.ts";
+import { SyncError } from "../core/errors.ts";
 import type { AnyEvents, DataArgs, EventData, EventInput, EventName, Events, ReplyData } from "../core/events.ts";
 import type { User } from "../core/register.ts";
 import { addTo, callAll, createStore, type Readable } from "../core/store.ts";
 import type { Replica } from "../kind/kind.ts";
-import { createCallbacks, type Outcome } from "../session/callbacks.ts";
-import { type CloseReason, defaultLineOptions, type LineOptions } from "../session/line-step.ts";
-import { event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
-import { readWelcome, sync, version } from "../session/messages/sync.ts";
+import { createCallbacks, type Settle } from "../session/callbacks.ts";
+import type { LineOptions } from "../session/line-step.ts";
+import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
+import { readWelcome, type SyncEvent, version } from "../session/messages/sync.ts";
 import type { Connector } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
@@ -23,6 +23,7 @@ import type { Held } from "./held.ts";
 import { createLine, type SocketEnd } from "./line.ts";
 import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
+import type { Upgrade } from "./upgrade.ts";
 import { onWake } from "./wake.ts";
 
 export interface ClientLimits {
@@ -36,13 +37,6 @@ export interface ClientLimits {
   readonly maxBufferedBytes: number;
 }
 
-const defaultLimits: ClientLimits = {
-  maxCallbacks: 256,
-  maxPending: 1000,
-  maxSnapshotLength: 1 << 26,
-  maxBufferedBytes: 1 << 20,
-};
-
 export interface ClientOptions<E extends Events = Events> {
   /** Types `send`, `request` and `on`. The server validates: what it refuses rejects the request with `invalid`. */
   readonly events?: E;
@@ -50,6 +44,8 @@ export interface ClientOptions<E extends Events = Events> {
   readonly connector?: Connector;
   /** The same as the server's. Default `edn()`. */
   readonly packer?: Packer;
+  /** Moves to better packers and transports while the session goes on: `upgrade(…)`. */
+  readonly upgrade?: Upgrade;
   readonly reconnect?: Partial<LineOptions>;
   readonly limits?: Partial<ClientLimits>;
   /** How long a topic that nobody uses stays subscribed. Default 1 000. */
@@ -108,18 +104,29 @@ export interface Client<E extends Events = AnyEvents> {
   [Symbol.dispose](): void;
 }
 
-/** What the kinds of this package need of a client beyond its public face. */
+/** What the parts of a client share: its topics, and the kinds of this package. */
 export interface ClientCore {
   readonly env: Env;
+  readonly lingerMs: number;
   readonly maxPending: number;
-  hold(topic: string, kind: string, create: () => Replica<unknown, never>): Held;
-  /** Sends an event; throws SyncError `too-large`. */
-  send(id: string, data: unknown): void;
+  readonly maxSnapshotLength: number;
+  unpack(data: string | Uint8Array): unknown;
+  /** Sends an event, and with `settle` waits for the reply; throws SyncError `too-large`. */
+  send(id: SyncEvent | `chsk/${string}`, data: unknown, settle?: Settle): void;
+  /** The server did not answer as it should: leaves this line. Where that was lost meanwhile, there is nothing to distrust. */
+  distrust(): void;
   /** Takes part in the session: sees its `:sync/*` events (true: taken), and is told when the line is gone. */
   join(part: SessionPart): void;
   report(error: unknown, where: string): void;
+  /** Runs what calls listeners: nothing that one throws may keep the rest from being done. */
+  attempt(run: () => void, where: string): void;
   /** Facts for Sente's state map. */
-  readonly facts: { uid?: unknown; handshakeData?: unknown; everOpened?: boolean; socketEnd?: SocketEnd };
+  readonly facts: { handshake?: readonly [uid: unknown, data: unknown]; socketEnd?: SocketEnd };
+}
+
+/** The core as the kinds see it. */
+export interface KindCore extends ClientCore {
+  hold(topic: string, kind: string, create: () => Replica<unknown, never>): Held;
 }
 
 export interface SessionPart {
@@ -128,9 +135,9 @@ export interface SessionPart {
   lost(isOver: boolean): void;
 }
 
-const cores = new WeakMap<object, ClientCore>();
+const cores = new WeakMap<object, KindCore>();
 
-export function coreOf(client: object): ClientCore {
+export function coreOf(client: object): KindCore {
   const core = cores.get(client);
   if (!core) throw new SyncError("invalid", "Not a client");
   return core;
@@ -138,46 +145,57 @@ export function coreOf(client: object): ClientCore {
 
 const place = globalThis as { location?: { href: string } };
 
-/** The WebSocket URL, or nothing for a relative one where there is no page: then nothing is ever opened. */
-function resolveUrl(url: string): URL | undefined {
+/** The line's URL, or nothing for a relative one where there is no page: then nothing is ever opened. */
+function resolveUrl(url: string, clientId: string): URL | undefined {
   if (!/^\w+:/.test(url) && !place.location) return undefined;
   const resolved = new URL(url, place.location?.href);
   resolved.protocol = resolved.protocol.replace("http", "ws");
+  resolved.searchParams.set("client-id", clientId);
+  resolved.searchParams.set("sync", "1");
   return resolved;
 }
 
-/** A client of the server at `url`, which may be relative to the page. It connects at once. */
-export function createClient<const E extends Events = AnyEvents>(url: string, options: ClientOptions<E> = {}): Client<E> {
-  const env = options.env ?? realEnv;
-  const packer = options.packer ?? edn();
-  const limits: ClientLimits = { ...defaultLimits, ...options.limits };
-  const clientId = randomHex(env, 16);
-  const target = resolveUrl(url);
-  const report = (error: unknown, where: string): void =>
-    (options.onError ?? ((e, w) => console.error(`sente-sync: ${w}:`, e)))(error, where);
+/** What the client's own questions wait. */
+const ownTimeoutMs = 20_000;
 
-  let session: string | null = null;
-  let token: string | null = null;
+/** A client of the server at `url`, which may be relative to the page. It connects at once. */
+export function createClient<const E extends Events = AnyEvents>(
+  url: string,
+  {
+    env = realEnv,
+    packer: ownPacker = edn(),
+    connector = websocket({ env }),
+    upgrade,
+    reconnect = {},
+    limits: { maxCallbacks = 256, maxPending = 1000, maxSnapshotLength = 1 << 26, maxBufferedBytes = 1 << 20 } = {},
+    lingerMs = 1000,
+    positionMs = 40_000,
+    hydrate,
+    autoConnect = true,
+    onError: report = (error, where) => console.error(`sente-sync: ${where}:`, error),
+  }: ClientOptions<E> = {},
+): Client<E> {
+  const clientId = randomHex(env, 16);
+  const target = resolveUrl(url, clientId);
+
+  let identity: { session: string | null; token: string | null } = { session: null, token: null };
   /** Hello was answered; or the server is a plain Sente one, which has none. */
   let ready = false;
-  /** The server speaks `:sync`. */
-  let speaksSync = false;
   let ever = false;
   let maxFrameBytes = 1 << 20;
-  let positionTimer: Timer | undefined;
   const facts: ClientCore["facts"] = {};
   const status = createStore<ClientStatus>({ name: "initial" });
   const user = createStore<User | undefined>(undefined);
   const listeners = new Map<string, Set<(message: never) => void>>();
   const callbacks = createCallbacks(env);
-  const parts: SessionPart[] = [];
   /** What waits for the line: requests by their ids, events by themselves. */
   const queue = new Map<unknown, () => void>();
   /** The server is trusted with more than a peer: a value of any size, deeper by what wraps it. */
-  const budget = { ...defaultBudget, maxDepth: 80, maxValues: limits.maxSnapshotLength };
-  const unpack = (data: string | Uint8Array): unknown => packer.unpack(data, budget);
+  const budget = { ...defaultBudget, maxDepth: 80, maxValues: maxSnapshotLength };
+  /** What this line speaks. */
+  let packer = ownPacker;
+  const unpack = (data: string | Uint8Array, from = packer): unknown => from.unpack(data, budget);
 
-  /** Nothing that an application's listener throws may keep the rest from being done. */
   const attempt = (run: () => void, where: string): void => {
     try {
       run();
@@ -189,176 +207,178 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
   const raise = (name: string, message: unknown): void =>
     attempt(() => callAll(listeners.get(name) ?? [], message as never), name);
 
-  /** Throws SyncError `too-large`; false: the socket is full, or there is none. */
-  const transmit = (value: unknown, callback?: string): boolean => {
-    const data = packer.pack(wrap(value, callback));
+  const push = (event: string, data: unknown): void => raise(event, { event, data });
+
+  /** Throws SyncError `too-large`. */
+  const transmit = (id: string, value?: unknown, callback?: string): void => {
+    const data = packer.pack(wrap(event(id, value), callback));
     // A character is at most three bytes of UTF-8; only near the limit is it worth counting.
     if (data.length * 3 > maxFrameBytes && byteLength(data) > maxFrameBytes) {
       throw new SyncError("too-large", `Over ${maxFrameBytes} bytes`);
     }
-    return line.transport?.send({ data, text: !packer.binary }) ?? false;
+    line.transport?.send({ data, text: !packer.binary });
   };
 
-  const ask = (value: unknown, timeoutMs: number, settle: (outcome: Outcome) => void): void => {
-    transmit(value, callbacks.open(timeoutMs, settle));
-  };
-
-  const replicas = createReplicas(
-    {
-      env,
-      unpack,
-      lingerMs: options.lingerMs ?? 1000,
-      maxSnapshotLength: limits.maxSnapshotLength,
-      ready: () => speaksSync && line.state.name === "connected",
-      send(id, data, settle) {
-        if (settle) ask(event(id, data), 20_000, settle);
-        else transmit(event(id, data));
-      },
-      isPlain: () => ready && !speaksSync,
-      distrust: () => line.dispatch({ type: "distrust" }),
-      report,
+  const core: ClientCore = {
+    env,
+    lingerMs,
+    maxPending,
+    maxSnapshotLength,
+    unpack,
+    send: (id, data, settle) => transmit(id, data, settle && callbacks.open(ownTimeoutMs, settle)),
+    distrust() {
+      if (line.state.name === "connected") line.dispatch("distrust");
     },
-    options.hydrate ? (unpack(options.hydrate) as never) : [],
-  );
+    join(part) {
+      parts.push(part);
+      if (line.state.name === "closed") part.lost(true);
+    },
+    report,
+    attempt,
+    facts,
+  };
+  const replicas = createReplicas(core, positionMs, hydrate ? (unpack(hydrate) as never) : []);
+  const parts: SessionPart[] = [replicas];
 
   const refresh = (): void => {
-    const next = statusOf(line.state, ready, ever, line.transport?.name ?? "", Math.round(env.nowMs() - env.monotonicMs()));
-    const { name, retryAtMs, reason } = status.get();
-    if (next.name !== name || next.retryAtMs !== retryAtMs || next.reason !== reason) attempt(() => status.set(next), "status");
+    const next = statusOf(line.state, ready, ever, line.transport?.name);
+    if (JSON.stringify(next) !== JSON.stringify(status.get())) attempt(() => status.set(next), "status");
   };
 
   const becomeReady = (recovered: boolean): void => {
-    const first = !ever;
+    const fact = ever ? { recovered } : {};
+    const name = ever ? "resume" : "connect";
     ready = ever = true;
     refresh();
-    if (first) raise("connect", {});
-    else raise("resume", { recovered });
+    raise(name, fact);
     for (const [key, run] of queue) {
       queue.delete(key);
       attempt(run, "send");
     }
   };
 
-  const armPositionCheck = (): void => {
-    positionTimer = env.setTimer(() => {
-      replicas.checkPositions();
-      armPositionCheck();
-    }, options.positionMs ?? 40_000);
+  /** What was sent will have no answer; what waits goes on waiting, unless it `isOver`. */
+  const lose = (isOver: boolean, reason?: string): void => {
+    ready = false;
+    for (const part of parts) part.lost(isOver);
+    callbacks.failAll(new SyncError("closed", reason), isOver ? undefined : queue);
   };
 
-  const onHandshake = (uid: unknown, data: unknown, theirs: number): void => {
-    Object.assign(facts, { uid, handshakeData: data, everOpened: true });
-    speaksSync = theirs > 0;
-    line.opened();
-    if (!speaksSync) {
-      becomeReady(false);
-      return replicas.start();
-    }
-    ask(event(sync.hello, { v: version, session, token }), 20_000, (outcome) => {
-      const welcome = outcome.ok ? readWelcome(outcome.value) : undefined;
-      if (!welcome) {
-        const refused = outcome.ok ? readErrorReply(outcome.value) : undefined;
-        if (refused) report(fromWireError(refused), sync.hello);
-        // Where the line was lost meanwhile, there is nothing to distrust.
-        return outcome.ok || outcome.error.code === "timeout" ? line.dispatch({ type: "distrust" }) : undefined;
-      }
-      ({ session, token } = welcome);
-      maxFrameBytes = welcome.limits?.maxFrameBytes ?? maxFrameBytes;
-      attempt(() => user.set(welcome.user as User), "user");
-      armPositionCheck();
-      becomeReady(welcome.resumed);
-    });
-    replicas.start();
+  const heard: DownListener = {
+    handshake(uid, data, theirs) {
+      facts.handshake = [uid, data];
+      line.dispatch("handshake");
+      if (theirs > 0) {
+        core.send("sync/hello", { v: version, ...identity }, (_, value) => {
+          const welcome = readWelcome(value);
+          if (!welcome) {
+            const refused = readErrorReply(value);
+            if (refused) report(refused, "sync/hello");
+            return core.distrust();
+          }
+          identity = { session: welcome.session, token: welcome.token };
+          maxFrameBytes = welcome.limits?.maxFrameBytes ?? maxFrameBytes;
+          attempt(() => user.set(welcome.user as User), "user");
+          becomeReady(welcome.resumed);
+          upgrading?.ready();
+        });
+      } else becomeReady(false);
+      replicas.start(theirs <= 0);
+    },
+    ping() {
+      transmit(pongEvent);
+      push(pingEvent, null);
+    },
+    reply: (callback, value) => void callbacks.settle(callback, undefined, value),
+    event(id, data) {
+      if (!/^(sync|chsk)\//.test(id)) return push(id, data);
+      if (!parts.some((part) => part.receive(id, data)) && id[0] === "s")
+        report(new SyncError("malformed", `Unreadable ${id}`), id);
+    },
   };
 
-  const onSync = (id: string, data: unknown): void => {
-    if (!replicas.receive(id, data) && !parts.some((part) => part.receive(id, data)))
-      report(new SyncError("malformed", `Unreadable ${id}`), id);
-  };
+  const receive = (data: string | Uint8Array, from = packer): void =>
+    attempt(() => {
+      if (!readDown(unpack(data, from), heard)) throw new SyncError("malformed", "Not a Sente message");
+    }, "frame");
 
   const line = createLine({
     env,
-    options: { ...defaultLineOptions, ...options.reconnect },
-    connector: options.connector ?? websocket({ env }),
-    url() {
-      const full = new URL(target as URL);
-      full.searchParams.set("client-id", clientId);
-      full.searchParams.set("sync", "1");
-      return full.href;
+    reconnect,
+    connector,
+    target: target?.href ?? "",
+    format: ownPacker,
+    events: upgrade ? { protocols: upgrade.protocols, onBetter: (transport, tell) => upgrading?.better(transport, tell) } : {},
+    accept(opened) {
+      packer = upgrade?.packerFor(opened.protocol) ?? ownPacker;
+      return packer.over?.(opened) ?? opened;
     },
-    onFrame(data) {
-      let down: ReturnType<typeof readDown>;
-      try {
-        down = readDown(unpack(data));
-      } catch (error) {
-        return report(error, "frame");
-      }
-      switch (down.type) {
-        case "handshake":
-          return onHandshake(down.uid, down.data, down.version);
-        case "ping":
-          transmit(event(pongEvent));
-          return raise(pingEvent, { event: pingEvent, data: null });
-        case "reply":
-          return void callbacks.reply(down.callback, down.value);
-        case "events":
-          for (const { id, data: value } of down.events) {
-            if (id.startsWith("sync/")) onSync(id, value);
-            else if (!id.startsWith("chsk/")) raise(id, { event: id, data: value });
-          }
-          return;
-        case "malformed":
-          report(new SyncError("malformed", "Not a Sente message"), "frame");
-      }
-    },
+    onFrame: receive,
     // Anything that is heard will do for an answer, so nobody waits for this one.
-    ping: () => void transmit(event(pingEvent), "ping"),
-    onLost(reason: CloseReason) {
-      ready = false;
-      if (positionTimer !== undefined) env.clearTimer(positionTimer);
-      replicas.stop();
-      callbacks.failAll(new SyncError("closed", `Line lost: ${reason}`), queue);
-      for (const part of parts) part.lost(false);
+    ping: () => transmit(pingEvent, undefined, "ping"),
+    onLost(reason) {
+      lose(false, reason);
       if (ever) raise("disconnect", { reason });
     },
     onState: refresh,
-    onSocketEnd: (socketEnd) => Object.assign(facts, { socketEnd }),
+    onSocketEnd(end) {
+      facts.socketEnd = end;
+    },
   });
 
-  const stopWaking = target ? onWake(env, () => line.probe()) : undefined;
+  const upgrading = upgrade?.attach({
+    env,
+    connector,
+    line,
+    get packer() {
+      return packer;
+    },
+    url(parameters) {
+      const more = new URL(target as URL);
+      for (const [name, value] of Object.entries(parameters)) more.searchParams.set(name, value);
+      return more.href;
+    },
+    speak(next) {
+      packer = next;
+    },
+    receive,
+    ask: core.send,
+    hello: (fields, settle) => core.send("sync/hello", { v: version, ...identity, ...fields }, settle),
+  });
+  if (upgrading) parts.push(upgrading);
+
+  const stopWaking = target && onWake(env, () => line.dispatch("probe"));
 
   const client: Client<E> = {
     status,
     user,
     clientId,
     send(name, ...[data]) {
-      const value = event(name, data);
-      const { name: now } = status.get();
-      if (now === "connecting" && queue.size < limits.maxCallbacks) {
-        queue.set(value, () => transmit(value));
+      const send = (): void => transmit(name, data);
+      if (status.get().name === "connecting" && queue.size < maxCallbacks) {
+        queue.set(send, send);
         return "queued";
       }
       if (!ready || !line.transport) return "closed";
-      if (line.transport.bufferedBytes > limits.maxBufferedBytes) return "backpressure";
-      transmit(value);
+      if (line.transport.bufferedBytes > maxBufferedBytes) return "backpressure";
+      send();
       return "ok";
     },
     request: (name, data, { timeoutMs = 5000 } = {}) =>
       new Promise((resolve, reject) => {
-        if (status.get().name === "closed") throw new SyncError("closed");
-        if (callbacks.size >= limits.maxCallbacks)
-          throw new SyncError("limit", `Over ${limits.maxCallbacks} requests`, { retry: "later" });
-        const id = callbacks.open(timeoutMs, (outcome) => {
-          const error = outcome.ok ? readErrorReply(outcome.value) : undefined;
-          if (!outcome.ok) reject(outcome.error);
-          else if (error) reject(fromWireError(error));
-          else resolve(outcome.value as never);
+        if (line.state.name === "closed") throw new SyncError("closed");
+        if (callbacks.size >= maxCallbacks) throw new SyncError("limit", `Over ${maxCallbacks} requests`, { retry: "later" });
+        const id = callbacks.open(timeoutMs, (failed, value) => {
+          queue.delete(id);
+          const error = failed ?? readErrorReply(value);
+          if (error) reject(error);
+          else resolve(value as never);
         });
         const send = (): void => {
           try {
-            if (callbacks.waits(id)) transmit(event(name, data), id);
+            transmit(name, data, id);
           } catch (error) {
-            callbacks.fail(id, error as SyncError);
+            callbacks.settle(id, error as SyncError);
           }
         };
         if (ready) send();
@@ -369,32 +389,20 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       listeners.set(name, set);
       return addTo(set, run);
     },
-    connect: () => target && line.dispatch({ type: "connect" }),
-    disconnect: () => line.dispatch({ type: "disconnect" }),
-    reconnect: () => target && line.dispatch({ type: "reconnect" }),
+    connect: () => target && line.dispatch("connect"),
+    disconnect: () => line.dispatch("disconnect"),
+    reconnect: () => target && line.dispatch("reconnect"),
     close() {
-      line.dispatch({ type: "close" });
-      stopWaking?.();
-      callbacks.failAll(new SyncError("closed"));
-      for (const part of parts) part.lost(true);
+      line.dispatch("close");
+      if (stopWaking) stopWaking();
+      lose(true);
     },
     [Symbol.dispose]: () => client.close(),
   };
 
-  cores.set(client, {
-    env,
-    maxPending: limits.maxPending,
-    hold: replicas.hold,
-    send: (id, data) => void transmit(event(id, data)),
-    join(part) {
-      parts.push(part);
-      if (line.state.name === "closed") part.lost(true);
-    },
-    report,
-    facts,
-  });
+  cores.set(client, { ...core, hold: replicas.hold });
 
-  if (options.autoConnect !== false) client.connect();
+  if (autoConnect) client.connect();
   return client;
 }
 

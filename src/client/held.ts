@@ -5,11 +5,12 @@
  * entry, snapshot part or epoch is never applied; while a snapshot is on its way the old value stays, in one piece.
  * Rules: docs/protocol.md SUB1-SUB19.
  */
-import type { Env, Timer } from "../core/env.ts";
+import type { Timer } from "../core/env.ts";
 import { fromWireError, SyncError } from "../core/errors.ts";
 import { addTo, callAll, createStore, type Readable } from "../core/store.ts";
 import type { Replica } from "../kind/kind.ts";
-import { isIndex, readSince, readSubscribed, type Since, sync } from "../session/messages/sync.ts";
+import { isIndex, readSince, readSubscribed, type Since } from "../session/messages/sync.ts";
+import type { ClientCore } from "./client.ts";
 
 /**
  * `idle`: nobody uses it. `loading`: no value yet. `live`. `stale`: the line is down, the value may be old.
@@ -25,24 +26,24 @@ export interface Gap {
   readonly to: number;
 }
 
-export interface HeldHost {
-  readonly env: Env;
-  readonly lingerMs: number;
-  readonly maxSnapshotLength: number;
-  /** True while subscriptions can be sent. */
-  ready(): boolean;
+/** The events that go to the topic whose id they begin with. */
+export type TopicMessage = "sync/entries" | "sync/snapshot" | "sync/gap" | "sync/end";
+
+/** What all topics of a client share. */
+export interface HeldHost extends ClientCore {
+  /** Those that have an id on this line. */
+  readonly byId: Map<number, Held>;
+  /** Those that nobody uses, the longest idle first. */
+  readonly idle: Set<Held>;
   /** Subscribe this one at the end of the turn. */
   want(held: Held): void;
-  unsubscribe(id: number): void;
-  /** `id` is this one's on this line; 0: `before` no longer is. */
-  named(held: Held, id: number, before: number): void;
-  /** Nobody uses it any more. */
-  idle(held: Held, isIdle: boolean): void;
-  unpack(data: string | Uint8Array): unknown;
-  report(error: unknown, where: string): void;
 }
 
+/** Topics whose values are kept while nobody uses them. */
+const maxIdleValues = 256;
+
 export interface Held {
+  readonly kind: string;
   readonly replica: Replica<unknown, never>;
   readonly status: Readable<TopicStatus>;
   readonly error: SyncError | undefined;
@@ -59,30 +60,28 @@ export interface Held {
   use(read?: boolean): () => void;
   /** Reads again from after `offset`, if it is past that. */
   rewind(offset: number): void;
-  /** What to subscribe with, and who is told the answer; nothing where nobody uses it. */
-  ask(): { readonly item: unknown; answered(value: unknown): void } | undefined;
+  /** What to subscribe with, and who is told the answer: one pair, or where nobody uses it, none. */
+  ask(): (readonly [item: unknown, answered: (value: unknown) => void])[];
   /** Takes a message of this topic; false: unreadable. */
-  receive(message: string, data: readonly unknown[]): boolean;
-  /** The position to compare with the server's; nothing while it is in motion. */
-  position(): [id: number, offset: number] | undefined;
+  receive(message: TopicMessage, data: readonly unknown[]): boolean;
+  /** The position to compare with the server's: one, or while it is in motion, none. */
+  position(): (readonly [id: number, offset: number])[];
   /** The server says that it sent up to `offset`. */
   compare(offset: number): void;
   /** The line is gone. */
   lost(): void;
-  used(): boolean;
   /** Drops the value. */
   forget(): void;
 }
 
 /** `start`: a value and its position, as a server rendered them. */
 export function createHeld(
-  host: HeldHost,
+  { env, lingerMs, maxSnapshotLength, unpack, send, attempt, report, byId, idle, want }: HeldHost,
   topic: string,
   kind: string,
   replica: Replica<unknown, never>,
   start?: readonly [position: readonly [string, number], value: unknown],
 ): Held {
-  const { env } = host;
   const status = createStore<TopicStatus>("idle");
   const listeners = new Set<(cause: Cause) => void>();
   const gapListeners = new Set<(gap: Gap) => void>();
@@ -107,54 +106,62 @@ export function createHeld(
   let asks = 0;
   let failures = 0;
 
-  /** What a listener throws is no reason not to go on. */
-  const attempt = (run: () => void): void => {
-    try {
-      run();
-    } catch (thrown) {
-      host.report(thrown, topic);
-    }
-  };
-  const tell = <A>(set: Set<(fact: A) => void>, fact: A): void => attempt(() => callAll(set, fact));
-  const become = (next: TopicStatus): void => attempt(() => status.set(next));
+  const tell = <A>(set: Set<(fact: A) => void>, fact: A): void => attempt(() => callAll(set, fact), topic);
+  const become = (next: TopicStatus): void => attempt(() => status.set(next), topic);
 
   const name = (next: number): void => {
-    const before = id;
+    byId.delete(id);
     id = next;
-    host.named(held, next, before);
+    if (id) byId.set(id, held);
+  };
+
+  /** Subscribed no longer. */
+  const leave = (): void => {
+    if (id) send("sync/unsubscribe", [id]);
+    name(0);
+    asked = 0;
+    parts = undefined;
   };
 
   /** It is over, at least on this line. */
   const refuse = (why: SyncError, to: TopicStatus = "refused"): void => {
     error = why;
-    parts = undefined;
-    asked = 0;
-    if (id) host.unsubscribe(id);
-    name(0);
+    leave();
     become(to);
+  };
+
+  const again = (): void => {
+    leave();
+    want(held);
+  };
+
+  const forget = (): void => {
+    replica.clear();
+    known = false;
   };
 
   const release = (): void => {
     linger = undefined;
-    if (id && host.ready()) host.unsubscribe(id);
-    name(0);
-    asked = 0;
-    parts = undefined;
+    leave();
     // Who reads a channel anew reads on from then.
     if (kind === "channel") {
       known = false;
       top = 0;
     }
+    idle.add(held);
+    const [oldest] = idle;
+    if (oldest && idle.size > maxIdleValues) {
+      idle.delete(oldest);
+      oldest.forget();
+    }
     become("idle");
-    host.idle(held, true);
   };
 
-  const again = (): void => {
-    if (id) host.unsubscribe(id);
-    name(0);
-    asked = 0;
-    parts = undefined;
-    host.want(held);
+  /** The replica is right, and at `at`. */
+  const settleAt = (at: number): void => {
+    offset = at;
+    known = true;
+    become("live");
   };
 
   /** What comes next does not follow from what is here. */
@@ -170,9 +177,7 @@ export function createHeld(
       known = false;
       return;
     }
-    offset = at.offset;
-    known = true;
-    become("live");
+    settleAt(at.offset);
     tell(gapListeners, gap);
   };
 
@@ -186,7 +191,7 @@ export function createHeld(
         offset = first + i;
       }
     } catch (thrown) {
-      host.report(thrown, topic);
+      report(thrown, topic);
       known = false;
       // Twice on one line: another try would go the same way.
       if (failures++) refuse(thrown as SyncError);
@@ -197,48 +202,39 @@ export function createHeld(
 
   const onPart = (at: number, part: number, last: boolean, chunk: string | Uint8Array): void => {
     if (!parts || part !== parts.length) return again();
-    if ((length += chunk.length) > host.maxSnapshotLength)
-      return refuse(new SyncError("too-large", `Over ${host.maxSnapshotLength}`));
+    if ((length += chunk.length) > maxSnapshotLength) return refuse(new SyncError("too-large", `Over ${maxSnapshotLength}`));
     parts.push(chunk);
     if (!last) return;
     const whole = parts;
     parts = undefined;
     try {
-      replica.restore(host.unpack(join(whole, length)));
+      replica.restore(unpack(join(whole, length)));
     } catch (thrown) {
-      host.report(thrown, topic);
+      report(thrown, topic);
       return refuse(thrown as SyncError);
     }
-    offset = at;
-    known = true;
-    become("live");
+    settleAt(at);
     tell(listeners, "snapshot");
   };
 
   const answered = (value: unknown): void => {
     const answer = readSubscribed(value);
-    if (!answer || "error" in answer) return refuse(fromWireError(answer?.error));
-    if (!users) {
-      // Released meanwhile.
-      asked = 0;
-      return host.unsubscribe(answer.id);
-    }
+    if ("error" in answer) return refuse(fromWireError(answer.error));
     const { at } = answer;
-    error = undefined;
     name(answer.id);
-    if (asked > 1) {
-      if (!answer.recovered) jump(at);
-      else {
-        epoch = at.epoch;
-        if (!known) offset = at.offset;
-        known = true;
-        become("live");
-      }
+    // Released meanwhile.
+    if (!users) return leave();
+    error = undefined;
+    if (asked > 1 && !answer.recovered) jump(at);
+    else if (asked > 1) {
+      epoch = at.epoch;
+      settleAt(known ? offset : at.offset);
     }
     tell(namedListeners as Set<(fact: undefined) => void>, undefined);
   };
 
   const held: Held = {
+    kind,
     replica,
     status,
     get error() {
@@ -255,17 +251,17 @@ export function createHeld(
     onNamed: (run) => addTo(namedListeners, run),
     use(read = true) {
       let used = true;
-      if (linger !== undefined) env.clearTimer(linger);
+      if (linger) env.clearTimer(linger);
       linger = undefined;
-      host.idle(held, false);
+      idle.delete(held);
       users++;
       if (read && readers++ === 0 && status.get() === "idle") become(known ? "stale" : "loading");
-      if (asked < (read ? 2 : 1)) host.want(held);
+      if (asked < (read ? 2 : 1)) want(held);
       return () => {
         if (!used) return;
         used = false;
         if (read) readers--;
-        if (--users === 0) linger = env.setTimer(release, host.lingerMs);
+        if (--users === 0) linger = env.setTimer(release, lingerMs);
       };
     },
     rewind(to) {
@@ -276,57 +272,49 @@ export function createHeld(
       if (asked) again();
     },
     ask() {
-      if (!users) return undefined;
+      if (!users) return [];
       asked = readers > 0 ? 2 : 1;
       const nth = ++asks;
       const item = { topic, kind, since: known ? [epoch, offset] : null, read: asked > 1 };
-      return { item, answered: (value) => nth === asks && answered(value) };
+      return [[item, (value) => nth === asks && answered(value)]];
     },
     receive(message, [, second, third, fourth, fifth]) {
-      switch (message) {
-        case sync.entries:
-          if (!isIndex(second) || !Array.isArray(third)) return false;
-          onEntries(second, third);
-          return true;
-        case sync.snapshot:
-          if (!isIndex(second) || !isIndex(third) || (typeof fifth !== "string" && !(fifth instanceof Uint8Array))) return false;
-          onPart(second, third, fourth === true, fifth);
-          return true;
-        case sync.gap: {
-          const at = readSince(third);
-          if (!isIndex(second) || !at) return false;
-          name(second);
-          jump(at);
-          return true;
-        }
-        case sync.end:
-          name(0);
-          offset = 0;
-          known = false;
-          replica.clear();
-          if (second === "deleted") refuse(new SyncError("deleted"), "deleted");
-          else refuse(new SyncError("forbidden"));
-          tell(listeners, "cleared");
-          return true;
-        default:
-          return false;
+      if (message === "sync/end") {
+        name(0);
+        offset = 0;
+        forget();
+        const isDeleted = second === "deleted";
+        refuse(new SyncError(isDeleted ? second : "forbidden"), isDeleted ? second : "refused");
+        tell(listeners, "cleared");
+        return true;
       }
+      if (!isIndex(second)) return false;
+      if (message === "sync/entries") {
+        if (!Array.isArray(third)) return false;
+        onEntries(second, third);
+      } else if (message === "sync/snapshot") {
+        if (!isIndex(third) || (typeof fifth !== "string" && !(fifth instanceof Uint8Array))) return false;
+        onPart(second, third, fourth === true, fifth);
+      } else {
+        const at = readSince(third);
+        if (!at) return false;
+        name(second);
+        jump(at);
+      }
+      return true;
     },
-    position: () => (id && asked > 1 && !parts ? [id, offset] : undefined),
+    position: () => (id && asked > 1 && !parts ? [[id, offset]] : []),
     compare(sent) {
       // All that was sent up to the server's answer has arrived: what is missing now will not come.
       if (!parts && offset < sent) again();
     },
     lost() {
-      id = failures = asked = 0;
-      parts = undefined;
+      // The server knows.
+      id = failures = 0;
+      leave();
       if (status.get() === "live") become("stale");
     },
-    used: () => users > 0,
-    forget() {
-      replica.clear();
-      known = false;
-    },
+    forget,
   };
 
   if (start) {

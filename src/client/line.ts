@@ -1,7 +1,8 @@
 /**
- * The shell around `stepLine`: owns the connector, the transport and the timers, and does what a step says.
+ * The shell around `stepLine`: owns the connector, the transport and the timer, and makes them what the state says.
  *
- * Always: at most one transport is listened to; whatever an older one still says is not heard (LINE4).
+ * Always: at most one transport is listened to; whatever an older one still says is not heard (LINE4); a line is closed
+ * before another is opened, and the timer of a state ends with it (LINE3).
  * Rules: docs/protocol.md LINE1-LINE9.
  */
 import type { Env, Timer } from "../core/env.ts";
@@ -13,7 +14,7 @@ import {
   type LineState,
   stepLine,
 } from "../session/line-step.ts";
-import type { Connector, Transport } from "../transport/transport.ts";
+import type { Connector, ConnectorEvents, Format, Transport } from "../transport/transport.ts";
 
 /** `code` is 0 where the socket never opened. */
 export interface SocketEnd {
@@ -23,14 +24,19 @@ export interface SocketEnd {
 
 export interface LineHost {
   readonly env: Env;
-  readonly options: LineOptions;
+  readonly reconnect: Partial<LineOptions>;
   readonly connector: Connector;
-  url(): string;
+  readonly target: string;
+  readonly format: Format;
+  /** Of what the connector tells, all but whether it opened. */
+  readonly events: Pick<ConnectorEvents, "protocols" | "onBetter">;
+  /** The transport as the line uses it. */
+  accept(opened: Transport): Transport;
   onFrame(data: string | Uint8Array): void;
   ping(): void;
   /** The line that carried the session is gone. */
-  onLost(reason: CloseReason): void;
-  onState(state: LineState): void;
+  onLost(reason: CloseReason | undefined): void;
+  onState(): void;
   /** Told before the state changes. */
   onSocketEnd(end: SocketEnd): void;
 }
@@ -38,82 +44,80 @@ export interface LineHost {
 export interface Line {
   readonly state: LineState;
   readonly transport: Transport | undefined;
-  dispatch(event: LineEvent): void;
-  /** The handshake came. */
-  opened(): void;
-  probe(): void;
+  dispatch(...event: LineEvent): void;
+  /** The same line goes on over another transport; the one before is the caller's. */
+  adopt(next: Transport): void;
+  /** Hears what that transport says, while it is the line's. */
+  listen(opened: Transport): void;
 }
 
 export function createLine(host: LineHost): Line {
-  const { env } = host;
+  const { env, reconnect, connector, target, onFrame, ping, onLost, onState, onSocketEnd } = host;
   let state = initialLine;
   let transport: Transport | undefined;
   let cancel: (() => void) | undefined;
-  let activity = 0;
+  let heard = 0;
   let timer: Timer | undefined;
 
+  const ended = (type: "line-closed" | "line-failed", line: number, code: number, reason: string): void => {
+    if (line === state.line) onSocketEnd({ code, reason });
+    dispatch(type, line, code);
+  };
+
+  const listen = (opened: Transport, line = state.line): void => {
+    opened.handlers = {
+      onFrame(data) {
+        // A late word of an older line.
+        if (line !== state.line || transport !== opened) return;
+        heard++;
+        onFrame(data);
+      },
+      onClose(code, reason) {
+        if (transport === opened) transport = undefined;
+        ended("line-closed", line, code, reason);
+      },
+    };
+  };
+
   const open = (line: number): void => {
-    activity = 0;
-    const opening = host.connector.open(host.url(), {
-      onOpen(opened) {
-        opened.handlers = {
-          onFrame(data) {
-            // A late word of an older line.
-            if (line !== state.line || transport !== opened) return;
-            activity++;
-            host.onFrame(data);
-          },
-          onClose(code, reason) {
-            if (transport === opened) transport = undefined;
-            if (line === state.line) host.onSocketEnd({ code, reason });
-            dispatch({ type: "line-closed", line, code });
-          },
-        };
+    heard = 0;
+    const events = {
+      ...host.events,
+      onOpen(raw: Transport) {
+        const opened = host.accept(raw);
+        listen(opened, line);
         if (line !== state.line) return opened.terminate();
         transport = opened;
       },
-      onFail(reason) {
-        if (line === state.line) host.onSocketEnd({ code: 0, reason });
-        dispatch({ type: "line-failed", line });
-      },
-    });
+      onFail: (reason: string) => ended("line-failed", line, 0, reason),
+    };
+    const opening = connector.open(target, events, host.format);
     cancel = () => opening.cancel();
   };
 
-  const dispatch = (event: LineEvent): void => {
-    const [next, effects] = stepLine(state, event, { ms: env.monotonicMs(), random: env.random() }, host.options);
-    const changed = next !== state;
+  const dispatch = (...event: LineEvent): void => {
+    const before = state;
+    const now = { ms: env.monotonicMs(), wallMs: env.nowMs(), random: env.random(), heard };
+    const next = stepLine(before, event, now, reconnect);
+    if (next === before) return;
     state = next;
-    if (changed && timer !== undefined) {
-      env.clearTimer(timer);
-      timer = undefined;
+    if (timer) env.clearTimer(timer);
+    timer = undefined;
+    const { name, line, farewell } = next;
+    const isNew = line !== before.line;
+    if (isNew || (name !== "connecting" && name !== "connected")) {
+      const left = transport;
+      transport = undefined;
+      if (left) left.close(farewell ? 3000 : 1000, farewell ?? "CLOSE_NORMAL");
+      else cancel?.();
+      if (before.name === "connected") onLost(next.reason);
     }
-    for (const effect of effects) {
-      // Who was told of an earlier effect has moved on: the others are of the past.
-      if (state !== next) return;
-      switch (effect[0]) {
-        case "open":
-          open(effect[1]);
-          break;
-        case "drop": {
-          const dropped = transport;
-          transport = undefined;
-          if (dropped) dropped.close(effect[1], effect[2]);
-          else cancel?.();
-          break;
-        }
-        case "ping":
-          host.ping();
-          break;
-        case "wait":
-          timer = env.setTimer(() => dispatch({ type: "timer", activity }), effect[1]);
-          break;
-        case "lost":
-          host.onLost(effect[1]);
-          break;
-      }
-    }
-    if (changed) host.onState(state);
+    // Who was told of the loss may have moved on.
+    if (state !== next) return;
+    if (isNew) open(line);
+    if (next.pinging && !before.pinging) ping();
+    if (next.waitMs !== undefined) timer = env.setTimer(() => dispatch("timer"), next.waitMs);
+    onState();
   };
 
   return {
@@ -124,7 +128,11 @@ export function createLine(host: LineHost): Line {
       return transport;
     },
     dispatch,
-    opened: () => dispatch({ type: "handshake", line: state.line }),
-    probe: () => dispatch({ type: "probe", activity }),
+    adopt(next) {
+      transport = next;
+      listen(next);
+      onState();
+    },
+    listen,
   };
 }

@@ -6,122 +6,86 @@
  * Always: a topic is held once per client; the values of at most 256 topics that nobody uses are kept.
  * Rules: docs/protocol.md SUB1-SUB19.
  */
+import { every } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { Replica } from "../kind/kind.ts";
-import type { Outcome } from "../session/callbacks.ts";
-import { sync } from "../session/messages/sync.ts";
-import { createHeld, type Held, type HeldHost } from "./held.ts";
+import type { ClientCore, SessionPart } from "./client.ts";
+import { createHeld, type Held, type HeldHost, type TopicMessage } from "./held.ts";
 
-const maxIdleValues = 256;
-
-export interface ReplicasHost extends Pick<HeldHost, "env" | "unpack" | "lingerMs" | "maxSnapshotLength" | "ready" | "report"> {
-  send(id: string, data: unknown, settle?: (outcome: Outcome) => void): void;
-  /** The line is open, to a server that has no topics. */
-  isPlain(): boolean;
-  /** This line does not do what it should. */
-  distrust(): void;
-}
-
-export interface Replicas {
+export interface Replicas extends SessionPart {
   hold(topic: string, kind: string, create: () => Replica<unknown, never>): Held;
-  /** A new line is ready: subscribe everything that is used. */
-  start(): void;
-  /** The line is gone. */
-  stop(): void;
-  /** Takes a `:sync/*` event; false: not for topics, or unreadable. */
-  receive(message: string, data: unknown): boolean;
-  /** Asks the server where it is, to find what got lost in silence. */
-  checkPositions(): void;
+  /** A new line is ready: subscribe everything that is used. A plain Sente server has no topics. */
+  start(isPlain: boolean): void;
 }
 
-const topicMessages: readonly string[] = [sync.entries, sync.snapshot, sync.gap, sync.end];
+const topicMessages = /^sync\/(entries|snapshot|gap|end)$/;
+
+const plainServer = { code: "feature-not-supported", message: "A plain Sente server" };
 
 /** `rendered`: values and their positions by topic, as a server rendered them. */
 export function createReplicas(
-  host: ReplicasHost,
+  core: ClientCore,
+  positionMs: number,
   rendered: readonly (readonly [topic: string, position: readonly [string, number], value: unknown])[],
 ): Replicas {
-  const { env, send, ready } = host;
-  const all = new Map<string, { readonly kind: string; readonly held: Held }>();
-  const byId = new Map<unknown, Held>();
-  const idle = new Set<Held>();
-  const start = new Map(rendered.map(([topic, ...position]) => [topic, position]));
+  const all = new Map<string, Held>();
+  const byId = new Map<number, Held>();
+  const beginnings = new Map(rendered.map(([topic, ...beginning]) => [topic, beginning]));
   const wanted = new Set<Held>();
+  let plain = false;
+  /** Ends the position checks of the line; undefined while there is none. */
+  let stop: (() => void) | undefined;
 
+  /** Subscriptions asked for in one turn leave as one message. */
+  const want = (held: Held): void => {
+    if (!stop) return;
+    if (!wanted.size) core.env.endOfTurn(subscribe);
+    wanted.add(held);
+  };
   const subscribe = (): void => {
-    const isPlain = host.isPlain();
-    const asked = isPlain || ready() ? [...wanted].flatMap((held) => held.ask() ?? []) : [];
+    const asked = [...wanted].flatMap((held) => held.ask());
     wanted.clear();
-    if (isPlain)
-      for (const { answered } of asked) answered({ error: { code: "feature-not-supported", message: "A plain Sente server" } });
-    if (isPlain || !asked.length) return;
-    send(
-      sync.subscribe,
-      asked.map(({ item }) => item),
-      (outcome) => {
-        if (!outcome.ok || !Array.isArray(outcome.value)) return ready() ? host.distrust() : undefined;
-        for (const [index, { answered }] of asked.entries()) answered(outcome.value[index]);
-      },
-    );
+    const answer = (items?: readonly unknown[]): void => {
+      for (const [index, [, answered]] of asked.entries()) answered(items ? items[index] : { error: plainServer });
+    };
+    if (plain) return answer();
+    if (!asked.length) return;
+    const items = asked.map(([item]) => item);
+    core.send("sync/subscribe", items, (_, value) => (Array.isArray(value) ? answer(value) : core.distrust()));
   };
-
-  const heldHost: HeldHost = {
-    ...host,
-    /** Subscriptions asked for in one turn leave as one message. */
-    want(held) {
-      if (!ready() && !host.isPlain()) return;
-      if (!wanted.size) env.endOfTurn(subscribe);
-      wanted.add(held);
-    },
-    unsubscribe: (id) => send(sync.unsubscribe, [id]),
-    named(held, id, before) {
-      byId.delete(before);
-      if (id) byId.set(id, held);
-    },
-    idle(held, isIdle) {
-      idle.delete(held);
-      if (!isIdle) return;
-      idle.add(held);
-      const [oldest] = idle;
-      if (idle.size <= maxIdleValues || !oldest) return;
-      idle.delete(oldest);
-      oldest.forget();
-    },
+  /** Asks the server where it is, to find what got lost in silence. */
+  const check = (): void => {
+    const asked = [...byId.values()].flatMap((held) => held.position());
+    if (!asked.length) return;
+    core.send("sync/position", asked, (_, value) => {
+      if (Array.isArray(value)) for (const [id, offset] of value as [number, number][]) byId.get(id)?.compare(offset);
+    });
   };
+  const host: HeldHost = { ...core, byId, idle: new Set(), want };
 
   return {
     hold(topic, kind, create) {
-      let known = all.get(topic);
-      if (!known) {
-        known = { kind, held: createHeld(heldHost, topic, kind, create(), start.get(topic)) };
-        all.set(topic, known);
-      }
-      if (known.kind !== kind) throw new SyncError("invalid", `"${topic}" is a ${known.kind}.`);
-      return known.held;
+      const held = all.get(topic) ?? createHeld(host, topic, kind, create(), beginnings.get(topic));
+      all.set(topic, held);
+      if (held.kind !== kind) throw new SyncError("invalid", `"${topic}" is a ${held.kind}.`);
+      return held;
     },
-    start() {
-      for (const { held } of all.values()) if (held.used()) heldHost.want(held);
-    },
-    stop() {
-      byId.clear();
-      wanted.clear();
-      for (const { held } of all.values()) held.lost();
+    start(isPlain) {
+      plain = isPlain;
+      stop = every(core.env, positionMs, check);
+      for (const held of all.values()) want(held);
     },
     receive(message, data) {
-      if (!topicMessages.includes(message) || !Array.isArray(data)) return false;
+      if (!topicMessages.test(message) || !Array.isArray(data)) return false;
       // Of a topic that was left meanwhile: nobody's any more.
-      return byId.get(data[0])?.receive(message, data) ?? true;
+      return byId.get(data[0])?.receive(message as TopicMessage, data) ?? true;
     },
-    checkPositions() {
-      const asked = [...byId.values()].flatMap((held) => {
-        const position = held.position();
-        return position ? [position] : [];
-      });
-      if (!asked.length) return;
-      send(sync.position, asked, (outcome) => {
-        if (!outcome.ok || !Array.isArray(outcome.value)) return;
-        for (const [id, offset] of outcome.value as [number, number][]) byId.get(id)?.compare(offset);
-      });
+    lost() {
+      stop?.();
+      stop = undefined;
+      wanted.clear();
+      for (const held of all.values()) held.lost();
+      byId.clear();
     },
   };
 }

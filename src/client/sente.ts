@@ -31,7 +31,7 @@ export function senteState(client: Pick<Client, "status" | "on">): Readable<Sent
   let lastClose: SenteState["lastClose"];
   const read = (): SenteState => {
     const { name, retryAtMs } = client.status.get();
-    const { uid, handshakeData, everOpened = false, socketEnd } = facts;
+    const { handshake, socketEnd } = facts;
     if (socketEnd && socketEnd !== seen) {
       const { code, reason } = socketEnd;
       if (code === 0) lastWsError = { udt: env.nowMs() };
@@ -41,9 +41,9 @@ export function senteState(client: Pick<Client, "status" | "on">): Readable<Sent
     return {
       type: "ws",
       open: name === "connected",
-      everOpened,
-      uid,
-      handshakeData,
+      everOpened: handshake !== undefined,
+      uid: handshake?.[0],
+      handshakeData: handshake?.[1],
       lastClose,
       lastWsError,
       lastWsClose,

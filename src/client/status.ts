@@ -17,24 +17,19 @@ export interface ClientStatus {
 }
 
 /** `ready`: hello was answered. `ever`: there was a connection before. */
-export function statusOf(
-  line: LineState,
-  ready: boolean,
-  ever: boolean,
-  transport: string,
-  wallMinusMonotonicMs: number,
-): ClientStatus {
-  switch (line.name) {
+export function statusOf(line: LineState, ready: boolean, ever: boolean, transport = ""): ClientStatus {
+  const { name, attempt, reason = "", retryAtMs = 0 } = line;
+  switch (name) {
+    case "waiting":
+      return { name: "reconnecting", reason, retryAtMs };
+    case "failed":
+      return { name, reason };
     case "connected":
-      if (ready) return { name: "connected", transport };
+      if (ready) return { name, transport };
       return { name: ever ? "reconnecting" : "connecting" };
     case "connecting":
-      return { name: ever || line.attempt > 0 ? "reconnecting" : "connecting" };
-    case "waiting":
-      return { name: "reconnecting", reason: line.reason, retryAtMs: Math.round(line.retryAtMs + wallMinusMonotonicMs) };
-    case "failed":
-      return { name: "failed", reason: line.reason };
+      return { name: ever || attempt ? "reconnecting" : name };
     default:
-      return { name: line.name };
+      return { name };
   }
 }

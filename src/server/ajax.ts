@@ -5,7 +5,7 @@
  * a post with its reply. One of ours is admitted once, with its handshake; from then on it names its connection, by a name that nobody can guess,
  * and both directions carry numbered frames.
  *
- * Always: every request is answered; a body is read no further than its limit; a request that breaks off loses nothing that was not answered.
+ * Always: every request is answered; a body is read no further than its limit; what waits for a client is not given to a request that is gone.
  * Rules: docs/protocol/ajax.md AJAX1-AJAX16. Source of the plain half: sente-wire sections 2, 6 and 8.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -19,9 +19,9 @@ import { chain } from "../wire/packer.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./core.ts";
 import { type Framer, toBytes } from "./frames.ts";
-import type { ServerLimits } from "./limits.ts";
+import { closeCodes, type ServerLimits } from "./limits.ts";
 import { PostReply } from "./post-reply.ts";
-import { type Checks, checkRequest, crossOriginOf, type Refusal, type RequestContext } from "./request.ts";
+import { type Checks, crossOriginOf, type Refusal, type RequestContext } from "./request.ts";
 import { isAnonymous } from "./sessions.ts";
 
 export interface LongPollOptions {
@@ -40,7 +40,11 @@ export interface AjaxDoor {
   readonly counters: Counters;
   readonly checks: Checks;
   readonly longPoll: LongPollOptions;
+  /** Why it may not, before anybody is asked who it is. */
+  check(context: RequestContext): Refusal | undefined;
+  /** Who it is, or why not; whether it fits is to be asked where it would enter. */
   admit(context: RequestContext): Promise<{ readonly user: User } | Refusal>;
+  /** Why no more fit, if so: on the whole, or of that user. */
   full(user?: User): Refusal | undefined;
   framerFor(offered: readonly string[]): Framer;
   enter(transport: Transport, url: URL, user: User, framer: Framer): Connection;
@@ -48,8 +52,8 @@ export interface AjaxDoor {
   polls(connection: Connection): void;
   /** Somebody who posts and does not poll. */
   visitor(url: URL, user: User, framer: Framer): Connection;
-  /** Handles a message that came by a post; `reply` is called at most once, and not at all where no reply is asked for: then this returns false. */
-  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean;
+  /** Handles a message that came by a post; whether it asks for a reply, and nothing if it cannot be read. */
+  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean | undefined;
   report(error: unknown, where: string): void;
 }
 
@@ -60,11 +64,18 @@ interface Entry {
 
 const text = "text/plain; charset=utf-8";
 
-export function createAjax(door: AjaxDoor): (request: IncomingMessage, response: ServerResponse, url: URL) => void {
+export interface Ajax {
+  handle(request: IncomingMessage, response: ServerResponse, url: URL): void;
+  /** From now on no answer keeps its socket open for another request. */
+  close(): void;
+}
+
+export function createAjax(door: AjaxDoor): Ajax {
   const { env, limits, longPoll } = door;
   /** Plain clients by user and client id, ours by name. */
   const plain = new Map<string, Entry>();
   const ours = new Map<string, Entry>();
+  let isClosing = false;
 
   const send = (
     request: IncomingMessage,
@@ -73,19 +84,14 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
     body: string | Uint8Array,
     type = text,
   ): void => {
-    const origin = crossOriginOf(request);
-    if (response.destroyed || response.writableEnded) return;
+    if (isGone(response) || response.writableEnded) return;
     response
       .writeHead(status, {
-        "content-type": type,
-        "content-length": Buffer.byteLength(body),
+        ...(status !== 204 && { "content-type": type, "content-length": Buffer.byteLength(body) }),
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
-        ...(origin !== undefined && {
-          "access-control-allow-origin": origin,
-          "access-control-allow-credentials": "true",
-          "vary": "origin",
-        }),
+        ...(isClosing && { "connection": "close" }),
+        ...crossOriginHeaders(crossOriginOf(request, door.checks)),
       })
       .end(body);
   };
@@ -100,14 +106,8 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
   const sendFrame = (request: IncomingMessage, response: ServerResponse, { data, text: isText }: Frame, type?: string): void =>
     send(request, response, 200, data, type ?? (isText ? text : "application/octet-stream"));
 
-  const timeoutFrame = (framer: Framer): Frame | Promise<Frame> => seal(framer, framer.message(new Keyword("chsk/timeout")));
-
-  const open = async (context: RequestContext, user: User): Promise<Entry> => {
-    const { url } = context;
-    const isOurs = url.searchParams.get("sync") === "1";
-    const framer = door.framerFor(isOurs ? (url.searchParams.get("packers")?.split(",") ?? []) : []);
-    const name = isOurs ? randomHex(env, 16) : undefined;
-    const timeout = await timeoutFrame(framer);
+  const open = (url: URL, user: User, framer: Framer, timeout: Frame): Entry => {
+    const name = isOurs(url) ? randomHex(env, 16) : undefined;
     const transport = new PollTransport({ env, ...longPoll, timeout, ...(name !== undefined && { name }) });
     const connection = door.enter(transport, url, user, framer);
     const entry = { connection, transport };
@@ -120,14 +120,12 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
   };
 
   const hold = (request: IncomingMessage, response: ServerResponse, entry: Entry, arrived?: number): void => {
-    const isOurs = arrived !== undefined;
     const poll: Poll = (frame) => {
-      if (frame) sendFrame(request, response, frame, isOurs ? pollBodyType : undefined);
+      if (frame) sendFrame(request, response, frame, arrived === undefined ? undefined : pollBodyType);
       // As Sente's server does it: an exchange without an answer.
       else response.destroy();
     };
     response.on("close", () => entry.transport.drop(poll));
-    entry.connection.heard++;
     if (!entry.transport.hold(poll, arrived)) refuse(request, response, { status: 410, body: "That was not told here" });
   };
 
@@ -136,17 +134,19 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
     const name = url.searchParams.get("conn");
     if (name !== null) {
       const entry = ours.get(name);
-      const refusal = checkRequest(context, door.checks);
+      const refusal = door.check(context);
       if (refusal || !entry) return refuse(request, response, refusal ?? gone);
       door.polls(entry.connection);
       return hold(request, response, entry, indexOf(url.searchParams.get("arrived")));
     }
     const admitted = await door.admit(context);
     if ("status" in admitted) return refuse(request, response, admitted);
-    const isOurs = url.searchParams.get("sync") === "1";
-    const known = isOurs ? undefined : plain.get(keyOf(url, admitted.user));
+    const framer = door.framerFor(isOurs(url) ? (url.searchParams.get("packers")?.split(",") ?? []) : []);
+    const timeout = await seal(framer, framer.message(new Keyword("chsk/timeout")));
+    // Nothing is waited for from here on.
+    if (isGone(response)) return;
+    const known = isOurs(url) ? undefined : knownAs(url, admitted.user);
     if (known && url.searchParams.has("handshake?")) {
-      const { framer } = known.connection;
       return sendFrame(request, response, await seal(framer, known.connection.handshake as Frame));
     }
     if (known) {
@@ -155,14 +155,24 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
     }
     const full = door.full(admitted.user);
     if (full) return refuse(request, response, full);
-    const entry = await open(context, admitted.user);
     // What waits is the handshake: it answers this request, whatever it asked for.
-    hold(request, response, entry, isOurs ? 0 : undefined);
+    hold(request, response, open(url, admitted.user, framer, timeout), isOurs(url) ? 0 : undefined);
+  };
+
+  /** A plain client that polls, with its user as the newest request shows it. */
+  const knownAs = (url: URL, user: User): Entry | undefined => {
+    const known = plain.get(keyOf(url, user));
+    if (known && !isAnonymous(user)) known.connection.user = user;
+    return known;
   };
 
   const post = async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     const body = await readBody(request, 3 * limits.maxFrameBytes + 4096, env, limits.handshakeMs);
-    if (typeof body === "object" && "status" in body) return refuse(request, response, body);
+    if ("status" in body) {
+      // What follows of it is not read, so nothing else can.
+      response.setHeader("connection", "close");
+      return refuse(request, response, body);
+    }
     const name = url.searchParams.get("conn");
     if (name !== null) return postFrames(request, response, url, ours.get(name), body);
     const isBinary = url.searchParams.has("binary?");
@@ -172,23 +182,28 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
     if (packed.length > limits.maxFrameBytes) return refuse(request, response, tooLarge);
     const admitted = await door.admit({ request, url });
     if ("status" in admitted) return refuse(request, response, admitted);
-    const known = plain.get(keyOf(url, admitted.user));
-    if (known?.transport.paused) return refuse(request, response, { status: 429, body: "Too many messages" });
-    const connection = known?.connection ?? door.visitor(url, admitted.user, door.framerFor([]));
-    const { framer } = connection;
-    const data = framer.packer.seal && typeof packed !== "string" ? await framer.packer.seal.open(packed) : packed;
-    const answer = (value: unknown): void => {
+    const framer = door.framerFor([]);
+    const { seal: sealOf } = framer.packer;
+    if (sealOf && !isBinary) return refuse(request, response, unreadable);
+    const data = sealOf && typeof packed !== "string" ? await sealOf.open(packed) : packed;
+    const known = knownAs(url, admitted.user);
+    if (known?.transport.paused) return refuse(request, response, tooMany);
+    const answer = async (value: unknown): Promise<void> => {
       env.clearTimer(timer);
       try {
-        const frame = seal(framer, framer.message(value));
-        void chain(frame, (made) => sendFrame(request, response, made));
+        sendFrame(request, response, await seal(framer, framer.message(value)));
       } catch (error) {
         door.report(error, "reply");
         send(request, response, 500, "The reply could not be packed");
       }
     };
-    const timer = env.setTimer(() => answer(new Keyword("chsk/timeout")), longPoll.timeoutMs);
-    if (!door.post(connection, data, new PostReply(answer))) answer(new Keyword("chsk/dummy-cb-200"));
+    const timer = env.setTimer(() => reply.answer(new Keyword("chsk/timeout")), longPoll.timeoutMs);
+    const reply = new PostReply((value) => void answer(value));
+    const asked = door.post(known?.connection ?? door.visitor(url, admitted.user, framer), data, reply);
+    if (asked) return;
+    if (asked === false) return reply.answer(new Keyword("chsk/dummy-cb-200"));
+    env.clearTimer(timer);
+    refuse(request, response, unreadable);
   };
 
   const postFrames = (
@@ -198,37 +213,58 @@ export function createAjax(door: AjaxDoor): (request: IncomingMessage, response:
     entry: Entry | undefined,
     body: Buffer,
   ): void => {
-    const refusal = checkRequest({ request, url }, door.checks);
+    const refusal = door.check({ request, url });
     if (refusal || !entry) return refuse(request, response, refusal ?? gone);
     const { first, frames, close } = readPollBody(body);
-    if (frames.some(({ length }) => length > limits.maxFrameBytes)) return entry.transport.close(1009, "too large");
-    if (!entry.transport.post(first, frames, () => send(request, response, 204, "")))
-      return refuse(request, response, { status: 409, body: "Frames before these are missing" });
+    if (frames.some((frame) => Buffer.byteLength(frame) > limits.maxFrameBytes)) {
+      entry.transport.close(closeCodes.tooLarge, "too large");
+      return refuse(request, response, tooLarge);
+    }
+    const taken = entry.transport.post(first, frames, () => send(request, response, 204, ""));
+    if (taken === "over") return refuse(request, response, gone);
+    if (taken === "gap") return refuse(request, response, { status: 409, body: "Frames before these are missing" });
+    if (taken === "paused") return refuse(request, response, tooMany);
     if (close) entry.transport.closed(close.code, close.reason);
   };
 
-  return (request, response, url) => {
-    response.on("error", () => {});
-    if (request.method === "OPTIONS") return preflight(request, response, door.checks);
-    const work = request.method === "GET" ? get : request.method === "POST" ? post : undefined;
-    if (!work) {
-      response.setHeader("allow", "GET, POST");
-      return refuse(request, response, { status: 405, body: "Only GET and POST" });
-    }
-    work(request, response, url).catch((error: unknown) => {
-      door.counters.malformed++;
-      door.report(error, "ajax");
-      refuse(request, response, { status: 400, body: "Bad request" });
-    });
+  return {
+    handle(request, response, url) {
+      response.on("error", () => {});
+      if (request.method === "OPTIONS") return preflight(request, response, door.checks);
+      const work = request.method === "GET" ? get : request.method === "POST" ? post : undefined;
+      if (!work) {
+        response.setHeader("allow", "GET, POST");
+        return refuse(request, response, { status: 405, body: "Only GET and POST" });
+      }
+      work(request, response, url).catch((error: unknown) => {
+        door.counters.malformed++;
+        door.report(error, "ajax");
+        refuse(request, response, unreadable);
+      });
+    },
+    close() {
+      isClosing = true;
+    },
   };
 }
 
 const gone: Refusal = { status: 410, body: "No such connection" };
 const tooLarge: Refusal = { status: 413, body: "Too large" };
+const tooMany: Refusal = { status: 429, body: "Too many messages" };
+const unreadable: Refusal = { status: 400, body: "Bad request" };
+
+function isOurs(url: URL): boolean {
+  return url.searchParams.get("sync") === "1";
+}
+
+/** Its client went: whatever it is given is lost. */
+function isGone(response: ServerResponse): boolean {
+  return response.destroyed || response.socket?.destroyed === true;
+}
 
 /** Who polls, to a server that knows no names for connections. An anonymous client's id is all that it has. */
 function keyOf(url: URL, user: User): string {
-  return `${isAnonymous(user) ? "" : `u${user.id}`}\n${url.searchParams.get("client-id") ?? ""}`;
+  return JSON.stringify([isAnonymous(user) ? null : user.id, url.searchParams.get("client-id")]);
 }
 
 function indexOf(value: string | null): number {
@@ -241,6 +277,7 @@ function seal({ packer }: Framer, frame: Frame): Frame | Promise<Frame> {
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number, env: Env, timeoutMs: number): Promise<Buffer | Refusal> {
+  if (request.readableEnded) return parsedBody((request as { body?: unknown }).body);
   const pieces: Buffer[] = [];
   let length = 0;
   return new Promise((resolve) => {
@@ -248,7 +285,7 @@ async function readBody(request: IncomingMessage, maxBytes: number, env: Env, ti
     const end = (result: Buffer | Refusal): void => {
       env.clearTimer(timer);
       request.removeAllListeners("data");
-      request.resume();
+      if ("status" in result) request.pause();
       resolve(result);
     };
     request.on("data", (piece: Buffer) => {
@@ -261,20 +298,27 @@ async function readBody(request: IncomingMessage, maxBytes: number, env: Env, ti
   });
 }
 
+/** A body that a framework's middleware has read before us: bytes, text, or the fields of a form. */
+function parsedBody(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === "string" ? body : new URLSearchParams(body as Record<string, string>).toString());
+}
+
 /** What a browser asks before a page of another origin may post. */
 function preflight(request: IncomingMessage, response: ServerResponse, checks: Checks): void {
-  const origin = crossOriginOf(request);
-  const allowed = origin !== undefined && (checks.origins === "all" || checks.origins.includes(origin));
+  const origin = crossOriginOf(request, checks);
+  if (origin === undefined) return void response.writeHead(403).end();
   response
-    .writeHead(allowed ? 204 : 403, {
-      ...(allowed && {
-        "access-control-allow-origin": origin,
-        "access-control-allow-credentials": "true",
-        "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": "content-type, x-csrf-token, x-requested-with",
-        "access-control-max-age": "600",
-        "vary": "origin",
-      }),
+    .writeHead(204, {
+      ...crossOriginHeaders(origin),
+      "access-control-allow-methods": "GET, POST",
+      "access-control-allow-headers": "content-type, x-csrf-token, x-xsrf-token, x-requested-with",
+      "access-control-max-age": "600",
     })
     .end();
+}
+
+function crossOriginHeaders(origin: string | undefined): Record<string, string> {
+  if (origin === undefined) return {};
+  return { "access-control-allow-origin": origin, "access-control-allow-credentials": "true", "vary": "origin" };
 }

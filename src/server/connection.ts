@@ -55,6 +55,8 @@ export class Connection implements TransportHandlers {
   /** An anonymous user's is replaced by hello with the one of its session. */
   user: User;
   readonly clientId: string;
+  /** By polls, also where what they carry is sealed. */
+  readonly polled: boolean;
   /** Offered `sync=1`. */
   readonly offersSync: boolean;
   /** Set by hello. */
@@ -119,7 +121,15 @@ export class Connection implements TransportHandlers {
 
   constructor(
     host: ConnectionHost,
-    options: { id: string; transport: Transport; framer: Framer; user: User; clientId: string; offersSync: boolean },
+    options: {
+      id: string;
+      transport: Transport;
+      framer: Framer;
+      user: User;
+      clientId: string;
+      polled: boolean;
+      offersSync: boolean;
+    },
   ) {
     this.#host = host;
     this.id = options.id;
@@ -127,6 +137,7 @@ export class Connection implements TransportHandlers {
     this.framer = options.framer;
     this.user = options.user;
     this.clientId = options.clientId;
+    this.polled = options.polled;
     this.offersSync = options.offersSync;
   }
 

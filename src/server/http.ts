@@ -16,15 +16,10 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Env } from "../core/env.ts";
 import type { User } from "../core/register.ts";
-import type { Transport } from "../transport/transport.ts";
 import { createWebSocketAcceptor } from "../transport/websocket-server.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
-import type { Connection } from "./connection.ts";
-import type { Counters } from "./core.ts";
-import type { Framer } from "./frames.ts";
-import type { ServerLimits } from "./limits.ts";
 import { writePortFile } from "./port-file.ts";
-import { type Checks, checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
+import { checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
 export interface AttachOptions {
   /** Default "/chsk". */
@@ -105,8 +100,8 @@ export function createDoors(door: Door): Doors {
     }
   };
 
-  /** The whole of what a request must pass, but for room where it may be of somebody who is in: then `known` is `identify`. */
-  const admitRequest = async (context: RequestContext, known = admit): Promise<{ readonly user: User } | Refusal> => {
+  /** The whole of what a request must pass; `who` is `identify` where it may be of somebody who is in, and needs no room. */
+  const admitRequest = async (context: RequestContext, who = admit): Promise<{ readonly user: User } | Refusal> => {
     const { request, url } = context;
     let timer: ReturnType<Env["setTimer"]> | undefined;
     const tooLate = new Promise<Refusal>((resolve) => {
@@ -116,7 +111,7 @@ export function createDoors(door: Door): Doors {
       );
     });
     const decide = async (): Promise<{ readonly user: User } | Refusal> => {
-      const result = check(context) ?? (await known(request, url));
+      const result = check(context) ?? (await who(request, url));
       if (!door.reject) return result;
       try {
         return (await door.reject("status" in result ? { ...context, refusal: result } : { ...context, ...result })) ?? result;

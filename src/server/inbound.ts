@@ -39,8 +39,8 @@ const floodingMs = 30_000;
 
 export interface Inbound {
   receive(connection: Connection, data: string | Uint8Array): void;
-  /** Handles what a plain client posted; false: it asks for no reply. */
-  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean;
+  /** Handles what a plain client posted; whether it asks for a reply, and nothing if it cannot be read. */
+  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean | undefined;
 }
 
 interface InboundHost {
@@ -181,13 +181,15 @@ export function createInbound({
   };
 
   /** What it says, or nothing where that cannot be told. */
-  const read = (connection: Connection, data: string | Uint8Array): Up | undefined => {
+  const read = (connection: Connection, data: string | Uint8Array): Exclude<Up, { type: "malformed" }> | undefined => {
     connection.heard++;
     counters.messagesIn++;
     counters.bytesIn += data.length;
     if (limited) meter(connection, data.length);
     try {
-      return readUp(connection.framer.packer.unpack(data, defaultBudget));
+      const up = readUp(connection.framer.packer.unpack(data, defaultBudget));
+      if (up.type !== "malformed") return up;
+      throw new SyncError("malformed", "A message is a vector [value callback].");
     } catch (error) {
       malformed(connection, error);
       return undefined;
@@ -197,10 +199,11 @@ export function createInbound({
   return {
     post(connection, data, reply) {
       const up = read(connection, data);
-      const callback = up && "callback" in up && up.callback !== null ? reply : null;
-      if (up?.type === "event") handlers.handle(connection, up.id, up.data, callback);
-      else if (up?.type === "bad-event") handlers.bad(connection, { ...up, callback });
-      else if (up?.type === "ping") callback?.answer("pong");
+      if (!up) return undefined;
+      const callback = "callback" in up && up.callback !== null ? reply : null;
+      if (up.type === "event") handlers.handle(connection, up.id, up.data, callback);
+      else if (up.type === "bad-event") handlers.bad(connection, { ...up, callback });
+      else if (up.type === "ping") callback?.answer("pong");
       return callback !== null;
     },
     receive(connection, data) {
@@ -227,8 +230,6 @@ export function createInbound({
           if (typed && capable.hear(connection, typed.id, typed.data, up.callback)) return;
           return handlers.bad(connection, up);
         }
-        case "malformed":
-          return malformed(connection, new SyncError("malformed", "A message is a vector [value callback]."));
       }
     },
   };

@@ -276,7 +276,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   const admitted = (connection: Connection): void => {
     connection.visiting = false;
     users.add(connection);
-    if (!connection.transport.polled) users.connected(connection);
+    if (!connection.polled) users.connected(connection);
     callHook(() => options.onConnect?.(peerOf(connection)), "onConnect");
   };
 
@@ -324,23 +324,25 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     closed,
   };
 
-  const connectionOf = (transport: Transport, url: URL, user: User, format: Framer): Connection =>
+  const connectionOf = (transport: Transport, url: URL, user: User, format: Framer, polled = false): Connection =>
     new Connection(host, {
       id: uuidV7(env),
       transport,
       framer: format,
       user,
       clientId: url.searchParams.get("client-id") ?? "",
+      polled,
       offersSync: url.searchParams.get("sync") === "1",
     });
 
   const enter = (raw: Transport, url: URL, user: User, format: Framer): Connection => {
     const transport = format.packer.seal ? sealTransport(raw, format.packer.seal, { env }) : raw;
-    const connection = connectionOf(transport, url, user, format);
+    const connection = connectionOf(transport, url, user, format, raw.polled);
     transport.handlers = connection;
     connections.add(connection);
     connection.visiting = connection.offersSync && url.searchParams.get("move") === "1";
-    connection.checkAtMs = env.monotonicMs() + keepalive.keepaliveMs / 2;
+    // One that polls is timed by its polls.
+    connection.checkAtMs = connection.polled ? Number.POSITIVE_INFINITY : env.monotonicMs() + keepalive.keepaliveMs / 2;
     const handshake = (data: unknown): Frame => {
       const inner = [isAnonymous(user) ? anonymousUid : user.id, null, data];
       if (connection.offersSync) inner.push({ v: version });
@@ -352,7 +354,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       frame = handshake(connection.offersSync ? capable.announce(data) : data);
     }, "handshakeData");
     connection.control((frame ??= handshake(null)));
-    if (transport.polled) connection.handshake = frame;
+    if (connection.polled) connection.handshake = frame;
     // The handshake is the first frame whatever the hook sends.
     connection.flush();
     if (!connection.visiting) admitted(connection);
@@ -376,7 +378,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     report,
     authenticate: async (request, url) => (options.authenticate ? options.authenticate({ request, url }) : anonymous()),
     framerFor: (offered) => offered.map((name) => framers.get(name)).find((known) => known) ?? framer,
-    polls: users.connected,
+    polls: (connection) => connection.visiting || users.connected(connection),
     visitor: (url, user, format) => connectionOf(nowhere, url, user, format),
     post: inbound.post,
     full(user) {
@@ -492,6 +494,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       for (const connection of [...connections]) {
         connection.flush();
         close(connection, closeCodes.goingAway, "server closing");
+        // Nobody can come for it any more.
+        if (connection.polled) connection.transport.terminate();
       }
       await doorsClosed;
       users.close();

@@ -50,7 +50,7 @@ export interface Users {
   count(userId: string): number;
   readonly size: number;
   readonly connectedUsers: Readable<ConnectedUsers>;
-  /** Forgets who is away. */
+  /** From now on nobody is waited for. */
   close(): void;
 }
 
@@ -74,8 +74,9 @@ export function createUsers({ env, graceMs, maxAway, onOpen, onClose }: UsersHos
   const away = new Set<Mail>();
   const awayById = new Map<string, Mail[]>();
   let timer: Timer | undefined;
+  let isClosed = false;
 
-  const portOf = (connection: Connection): Port => (connection.transport.polled ? "ajax" : "ws");
+  const portOf = (connection: Connection): Port => (connection.polled ? "ajax" : "ws");
   const isHeld = (userId: string): boolean => held.ws.has(userId) || held.ajax.has(userId);
 
   const changed = (): void => {
@@ -169,7 +170,7 @@ export function createUsers({ env, graceMs, maxAway, onOpen, onClose }: UsersHos
       connection.holdsUser = false;
       const { id } = connection.user;
       // Polls have had their grace when the connection ends.
-      if (portOf(connection) === "ajax" || !graceMs || isOver) return releasePort(portOf(connection), id);
+      if (portOf(connection) === "ajax" || !graceMs || isOver || isClosed) return releasePort(portOf(connection), id);
       const mail: Mail = {
         userId: id,
         clientId: connection.clientId,
@@ -222,10 +223,10 @@ export function createUsers({ env, graceMs, maxAway, onOpen, onClose }: UsersHos
       },
     },
     close() {
+      isClosed = true;
       if (timer !== undefined) env.clearTimer(timer);
       timer = undefined;
-      away.clear();
-      awayById.clear();
+      for (const mail of away) forget(mail);
     },
   };
 }

@@ -2,65 +2,50 @@
  * The replies a client waits for.
  *
  * Always: each callback is settled exactly once, by a reply, its timeout, or the end of the line; a reply
- * with an id that nobody waits for is counted and otherwise ignored.
+ * with an id that nobody waits for is ignored.
  * Rules: docs/protocol.md CALL1-CALL7.
  */
 import { type Env, randomHex, type Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 
-export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SyncError };
+/** `error`: what kept the reply away. */
+export type Settle = (error: SyncError | undefined, value?: unknown) => void;
 
 export interface Callbacks {
-  /** An id for the wire; `settle` is called once, later. */
-  open(timeoutMs: number, settle: (outcome: Outcome) => void): string;
-  /** False: nobody waits for that id. */
-  reply(id: string, value: unknown): boolean;
-  fail(id: string, error: SyncError): void;
-  /** Somebody still waits for it. */
-  waits(id: string): boolean;
-  /** Settles all but `kept` as failed with `error`. */
-  failAll(error: SyncError, kept?: { has(id: string): boolean }): void;
   readonly size: number;
-  /** Replies that came too late or were never asked for. */
-  readonly unknownReplies: number;
+  /** An id for the wire; `settle` is called once, later. */
+  open(timeoutMs: number, settle: Settle): string;
+  /** False: nobody waits for that id. */
+  settle(id: string, error: SyncError | undefined, value?: unknown): boolean;
+  /** Settles all but `kept` with `error`. */
+  failAll(error: SyncError, kept?: { has(id: string): boolean }): void;
 }
 
 export function createCallbacks(env: Env): Callbacks {
-  const waiting = new Map<string, { settle: (outcome: Outcome) => void; timer: Timer }>();
-  let unknownReplies = 0;
-  const finish = (id: string, outcome: Outcome): boolean => {
+  const waiting = new Map<string, readonly [settle: Settle, timer: Timer]>();
+  const settle: Callbacks["settle"] = (id, error, value) => {
     const callback = waiting.get(id);
     if (!callback) return false;
     waiting.delete(id);
-    env.clearTimer(callback.timer);
-    callback.settle(outcome);
+    env.clearTimer(callback[1]);
+    callback[0](error, value);
     return true;
   };
-  const fail = (id: string, error: SyncError): void => void finish(id, { ok: false, error });
   return {
-    open(timeoutMs, settle) {
-      let id: string;
-      do id = randomHex(env, 3);
-      while (waiting.has(id));
-      const timer = env.setTimer(() => fail(id, new SyncError("timeout", `No reply within ${timeoutMs} ms.`)), timeoutMs);
-      waiting.set(id, { settle, timer });
-      return id;
-    },
-    reply(id, value) {
-      const known = finish(id, { ok: true, value });
-      if (!known) unknownReplies++;
-      return known;
-    },
-    fail,
-    waits: (id) => waiting.has(id),
-    failAll(error, kept) {
-      for (const id of [...waiting.keys()]) if (!kept?.has(id)) fail(id, error);
-    },
     get size() {
       return waiting.size;
     },
-    get unknownReplies() {
-      return unknownReplies;
+    open(timeoutMs, run) {
+      let id: string;
+      do id = randomHex(env, 3);
+      while (waiting.has(id));
+      const fail = (): void => void settle(id, new SyncError("timeout", `No reply within ${timeoutMs} ms`));
+      waiting.set(id, [run, env.setTimer(fail, timeoutMs)]);
+      return id;
+    },
+    settle,
+    failAll(error, kept) {
+      for (const id of [...waiting.keys()]) if (!kept?.has(id)) settle(id, error);
     },
   };
 }

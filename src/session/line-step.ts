@@ -1,6 +1,6 @@
 /**
- * A client's line: when to connect, give up, ping and try again. Pure: a state and an event give the next
- * state and what to do; the shell in client/ owns sockets and timers.
+ * A client's line: when to connect, give up, ping and try again. Pure: a state and an event give the next state; the shell
+ * in client/line.ts owns sockets and timers, and makes them what the state says.
  *
  *   initial ──connect──▶ connecting ──handshake──▶ connected
  *                          ▲  │ failed, closed, gave up      │ closed, ping unanswered
@@ -8,8 +8,8 @@
  *                          └─ waiting ◀──────────────────────┘      waiting ──too many tries──▶ failed
  *   any ──disconnect──▶ disconnected ──connect──▶ connecting        any ──close──▶ closed, for ever
  *
- * Always: events carry the number of the line they speak of, and those of an older line change nothing (LINE4);
- * at most one line is open; there is one timer, and a step that changes the state clears it before it may set it anew.
+ * Always: an event that changes nothing gives the same state back; events of an older line change nothing (LINE4);
+ * a line is open exactly while `connecting` or `connected`; a state that waits for the one timer says for how long.
  * Rules: docs/protocol.md LINE1-LINE9, PING1-PING7, RECONNECT1-RECONNECT5.
  */
 import { backoffMs } from "./backoff.ts";
@@ -29,15 +29,6 @@ export interface LineOptions {
   readonly stableAfterMs: number;
 }
 
-export const defaultLineOptions: LineOptions = {
-  keepaliveMs: 20_000,
-  pingTimeoutMs: 5000,
-  connectTimeoutMs: 20_000,
-  maxDelayMs: 30_000,
-  maxAttempts: Number.POSITIVE_INFINITY,
-  stableAfterMs: 5000,
-};
-
 /** Sente's words for why a line closed. */
 export type CloseReason =
   | "clean"
@@ -48,117 +39,122 @@ export type CloseReason =
   | "ws-error"
   | "connect-timeout";
 
-export type LineState = {
+export interface LineState {
+  readonly name: "initial" | "connecting" | "connected" | "waiting" | "disconnected" | "failed" | "closed";
   /** The newest line's number; 0: none was opened yet. */
   readonly line: number;
   /** Tries in a row that did not last. */
   readonly attempt: number;
-} & (
-  | { readonly name: "initial" }
-  | { readonly name: "connecting" }
-  | { readonly name: "connected"; readonly sinceMs: number; readonly seen: number; readonly pinging: boolean }
-  | { readonly name: "waiting"; readonly retryAtMs: number; readonly reason: CloseReason }
-  | { readonly name: "disconnected" }
-  | { readonly name: "failed"; readonly reason: CloseReason }
-  | { readonly name: "closed" }
-);
+  /** After it the `timer` comes, counted from the step into this state. */
+  readonly waitMs?: number | undefined;
+  /** Why the line before was left. */
+  readonly reason?: CloseReason | undefined;
+  /** What the line before is told, with 3000, when it is this side that leaves it; nothing: 1000 and CLOSE_NORMAL. */
+  readonly farewell?: string | undefined;
+  /** While waiting: the wall clock at the next try. */
+  readonly retryAtMs?: number;
+  /** While connected: since when; what was heard by the last look; whether that look sent a ping. */
+  readonly sinceMs?: number;
+  readonly heard?: number;
+  readonly pinging?: boolean;
+}
 
-export type LineEvent =
-  | { readonly type: "connect" }
-  | { readonly type: "disconnect" }
-  | { readonly type: "reconnect" }
-  | { readonly type: "close" }
-  /** The other side does not keep the protocol. */
-  | { readonly type: "distrust" }
-  /** The page became visible, the machine woke, the network came back. */
-  | { readonly type: "probe"; readonly activity: number }
-  | { readonly type: "handshake"; readonly line: number }
-  | { readonly type: "line-failed"; readonly line: number }
-  | { readonly type: "line-closed"; readonly line: number; readonly code: number }
-  /** `activity` counts the messages that arrived on this line. */
-  | { readonly type: "timer"; readonly activity: number };
-
-export type LineEffect =
-  | readonly [type: "open", line: number]
-  /** Close the open line and hear no more of it. */
-  | readonly [type: "drop", code: number, reason: string]
-  | readonly [type: "ping"]
-  /** Set the timer. */
-  | readonly [type: "wait", delayMs: number]
-  /** The line that carried the session is gone. */
-  | readonly [type: "lost", reason: CloseReason];
+/** What happened, and for the line's own events to which; without a number, to the newest. */
+export type LineEvent = readonly [
+  type:
+    | "connect"
+    | "disconnect"
+    | "reconnect"
+    | "close"
+    /** The other side does not keep the protocol. */
+    | "distrust"
+    /** The page became visible, the machine woke, the network came back. */
+    | "probe"
+    | "timer"
+    | "handshake"
+    | "line-failed"
+    | "line-closed",
+  line?: number,
+  code?: number,
+];
 
 export interface Now {
   readonly ms: number;
+  readonly wallMs: number;
   /** Uniform in [0, 1). */
   readonly random: number;
+  /** Messages that arrived on the newest line. */
+  readonly heard: number;
 }
-
-export type Step = readonly [state: LineState, effects: readonly LineEffect[]];
 
 export const initialLine: LineState = { name: "initial", line: 0, attempt: 0 };
 
-export function stepLine(state: LineState, event: LineEvent, now: Now, options: LineOptions): Step {
-  const { name, line, attempt } = state;
-  const live = name === "connecting" || name === "connected";
-  const idle = options.keepaliveMs ? ([["wait", options.keepaliveMs >> 1]] as const) : [];
+export function stepLine(
+  state: LineState,
+  [type, of, code]: LineEvent,
+  now: Now,
+  {
+    keepaliveMs = 20_000,
+    pingTimeoutMs = 5000,
+    connectTimeoutMs = 20_000,
+    maxDelayMs = 30_000,
+    maxAttempts = Number.POSITIVE_INFINITY,
+    stableAfterMs = 5000,
+  }: Partial<LineOptions> = {},
+): LineState {
+  const { name, line, attempt, pinging } = state;
+  const connected = name === "connected";
+  const live = connected || name === "connecting";
 
-  const leave = (reason: CloseReason, code = 0, text = ""): LineEffect[] => [
-    ...(live && code ? [["drop", code, text] as const] : []),
-    ...(name === "connected" ? [["lost", reason] as const] : []),
-  ];
-  const open = (tries: number, effects: readonly LineEffect[]): Step => [
-    { name: "connecting", line: line + 1, attempt: tries },
-    [...effects, ["open", line + 1], ["wait", options.connectTimeoutMs]],
-  ];
-  const end = (to: "disconnected" | "closed"): Step => [
-    { name: to, line, attempt: 0 },
-    leave("requested-disconnect", 1000, "CLOSE_NORMAL"),
-  ];
-  const lose = (reason: CloseReason, code?: number, text?: string): Step => {
-    const effects = leave(reason, code, text);
-    const stable = name === "connected" && now.ms - state.sinceMs >= options.stableAfterMs;
-    const tries = stable ? 1 : attempt + 1;
-    if (tries > options.maxAttempts) return [{ name: "failed", line, attempt: tries, reason }, effects];
-    const delayMs = backoffMs(tries, now.random, options.maxDelayMs);
-    return [{ name: "waiting", line, attempt: tries, retryAtMs: now.ms + delayMs, reason }, [...effects, ["wait", delayMs]]];
+  const open = (tries: number, reason?: CloseReason): LineState => ({
+    name: "connecting",
+    line: line + 1,
+    attempt: tries,
+    reason,
+    waitMs: connectTimeoutMs,
+  });
+  /** Connected until the next look. */
+  const look = (ping: boolean): LineState => ({
+    ...state,
+    name: "connected",
+    heard: now.heard,
+    pinging: ping,
+    waitMs: ping ? pingTimeoutMs : keepaliveMs >> 1 || undefined,
+  });
+  const lose = (reason: CloseReason, farewell?: string): LineState => {
+    if (!live) return state;
+    const stable = connected && now.ms - (state.sinceMs ?? 0) >= stableAfterMs;
+    const left = { line, attempt: stable ? 1 : attempt + 1, reason, farewell };
+    if (left.attempt > maxAttempts) return { name: "failed", ...left };
+    const waitMs = backoffMs(left.attempt, now.random, maxDelayMs);
+    return { name: "waiting", ...left, waitMs, retryAtMs: Math.round(now.wallMs + waitMs) };
   };
-  const ping = (activity: number): Step => [
-    { ...(state as LineState & { name: "connected" }), seen: activity, pinging: true },
-    [["ping"], ["wait", options.pingTimeoutMs]],
-  ];
 
-  const stay: Step = [state, []];
   // Closed is for ever; and a late word of an older line.
-  if (name === "closed" || ("line" in event && event.line !== line)) return stay;
-  switch (event.type) {
+  if (name === "closed" || (of !== undefined && of !== line)) return state;
+  switch (type) {
     case "connect":
-      return live ? stay : open(0, []);
+      return live ? state : open(0);
     case "reconnect":
-      return open(0, leave("requested-reconnect", 1000, "CLOSE_NORMAL"));
+      return open(0, "requested-reconnect");
     case "disconnect":
-      return end("disconnected");
     case "close":
-      return end("closed");
+      return { name: type === "close" ? "closed" : "disconnected", line, attempt: 0, reason: "requested-disconnect" };
     case "handshake":
-      return name === "connecting"
-        ? [{ name: "connected", line, attempt, sinceMs: now.ms, seen: 0, pinging: false }, idle]
-        : stay;
+      // The handshake itself counts as heard at the first look.
+      return name === "connecting" ? { ...look(false), sinceMs: now.ms, heard: 0 } : state;
     case "distrust":
-      return live ? lose("unexpected", 3000, "CLOSE_ABNORMAL") : stay;
+      return lose("unexpected", "CLOSE_ABNORMAL");
     case "line-failed":
-      return live ? lose("ws-error") : stay;
+      return lose("ws-error");
     case "line-closed":
-      return live ? lose(event.code === 1000 ? "clean" : "unexpected") : stay;
-    case "probe":
-      // Waiting is over: whatever kept the line away may just have passed.
-      if (name === "waiting") return open(attempt, []);
-      return name === "connected" && !state.pinging ? ping(event.activity) : stay;
-    case "timer":
-      if (name === "waiting") return open(attempt, []);
-      if (name === "connecting") return lose("connect-timeout", 3000, "CONNECT_TIMEOUT");
-      if (name !== "connected") return stay;
-      if (event.activity !== state.seen) return [{ ...state, seen: event.activity, pinging: false }, idle];
-      return state.pinging ? lose("ws-ping-timeout", 3000, "PING_TIMEOUT") : ping(event.activity);
+      return lose(code === 1000 ? "clean" : "unexpected");
+    default:
+      // A timer or a probe. Waiting is over: whatever kept the line away may just have passed.
+      if (name === "waiting") return open(attempt);
+      if (type === "probe") return connected && !pinging ? look(true) : state;
+      if (!connected) return lose("connect-timeout", "CONNECT_TIMEOUT");
+      if (now.heard !== state.heard) return look(false);
+      return pinging ? lose("ws-ping-timeout", "PING_TIMEOUT") : look(true);
   }
 }

@@ -8,7 +8,7 @@
 import { type Env, realEnv, type Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
-import { chain, type Seal } from "../wire/packer.ts";
+import { chain, type Packer, type Seal } from "../wire/packer.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
 import { InOrder } from "./in-order.ts";
 
@@ -20,6 +20,19 @@ export interface SealOptions {
 
 const highWaterBytes = 65_536;
 const malformedCode = 4007;
+
+/** `inner`, its frames sealed by `seal` besides what `inner` does with them: a packer of one's own making. */
+export function sealed(name: string, inner: Packer, seal: Seal): Packer {
+  const first = inner.seal;
+  const both: Seal = first
+    ? {
+        shared: seal.shared && first.shared,
+        close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
+        open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
+      }
+    : seal;
+  return { ...inner, name: `${name}+${inner.name}`, seal: both, over: (transport) => sealTransport(transport, both) };
+}
 
 /** `transport` with `seal` on all its frames. What arrives is told as bytes, whatever was sent. */
 export function sealTransport(transport: Transport, seal: Seal, options: SealOptions = {}): Transport {

@@ -25,6 +25,7 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
   const { handshakeMs = 5000, retryMs = 60_000, env = realEnv, onNetwork = listenToNetwork } = options;
   /** The way that worked last on this network. */
   let preferred = 0;
+  let ready: Found | undefined;
 
   /** Opens a way and waits for its first message; `done` gets the transport, which tells that message once handlers are set. */
   const open = (
@@ -75,7 +76,14 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
   return {
     name: connectors.map(({ name }) => name).join("+"),
     open(url, events, format) {
-      let current: { cancel(): void };
+      let current: { cancel(): void } = { cancel() {} };
+      if (ready) {
+        const found = ready;
+        ready = undefined;
+        let cancelled = false;
+        env.endOfTurn(() => (cancelled ? found.transport.terminate() : hand(found, events)));
+        return { cancel: () => void (cancelled = true) };
+      }
       const reasons: string[] = [];
       const tryNext = (at: number): void => {
         const connector = connectors[at] as Connector;
@@ -83,7 +91,7 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
           if (found) {
             preferred = at;
             hand(found, events);
-            if (at > 0 && events.onBetter) watch(at, url, format, events, found.transport);
+            if (at > 0) watch(url, format, events, found.transport);
             return;
           }
           reasons.push(reason);
@@ -102,7 +110,7 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
   };
 
   /** While `used` lives, looks whether an earlier way works by now. */
-  function watch(at: number, url: string, format: Format | undefined, events: ConnectorEvents, used: Transport): void {
+  function watch(url: string, format: Format | undefined, events: ConnectorEvents, used: Transport): void {
     let probe: { cancel(): void } | undefined;
     let timer: Timer | undefined;
     const stop = (): void => {
@@ -116,7 +124,10 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
         if (!found) return arm();
         preferred = 0;
         stop();
-        events.onBetter?.(found.transport, () => found.transport.handlers.onFrame(found.first));
+        if (events.onBetter) return events.onBetter(found.transport, () => found.transport.handlers.onFrame(found.first));
+        // It waits for the line to come back.
+        keep(found);
+        used.close(1000, "CLOSE_NORMAL");
       });
     };
     const arm = (): void => {
@@ -138,7 +149,17 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
         handlers.onClose(code, reason);
       },
     };
-    void at;
+  }
+
+  /** Holds what was found for the next `open`. */
+  function keep(found: Found): void {
+    ready = found;
+    found.transport.handlers = {
+      onFrame() {},
+      onClose() {
+        if (ready === found) ready = undefined;
+      },
+    };
   }
 }
 

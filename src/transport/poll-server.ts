@@ -25,7 +25,10 @@ export interface PollOptions {
   readonly name?: string;
 }
 
+const emptyBody: Frame = { data: writePollBody(0, []), text: false };
 const highWaterBytes = 65_536;
+/** Two clients under one name would else chase each other: each one's poll ends the other's, which comes again at once. */
+const supersededMs = 1000;
 
 export class PollTransport implements Transport {
   readonly name = "ajax";
@@ -73,7 +76,7 @@ export class PollTransport implements Transport {
     // A client that polls anew has given up the one before.
     const before = this.#poll;
     this.#poll = poll;
-    before?.(this.#options.timeout);
+    if (before) this.#options.env.setTimer(() => before(this.#isOurs ? emptyBody : this.#options.timeout), supersededMs);
     this.#arm(() => this.#answer(true), this.#options.timeoutMs);
     if (this.#waiting.length || this.#close) this.#answer(false);
     else if (this.#full) {
@@ -90,15 +93,17 @@ export class PollTransport implements Transport {
     this.#awaitPoll();
   }
 
-  /** Takes frames of a post, the first with the number `first`; `done` may come later. False: frames before them are missing. */
-  post(first: number, frames: readonly (string | Uint8Array)[], done: () => void): boolean {
-    if (first > this.#received) return false;
+  /** Takes frames of a post, the first with the number `first`; `done` may come later. Else it says why not, and takes none. */
+  post(first: number, frames: readonly (string | Uint8Array)[], done: () => void): "taken" | "over" | "gap" | "paused" {
+    if (this.#over) return "over";
+    if (first > this.#received) return "gap";
     const news = frames.slice(this.#received - first);
+    if (this.#paused && news.length) return "paused";
     this.#received += news.length;
     for (const frame of news) if (!this.#over && !this.#close) this.handlers.onFrame(frame);
     if (this.#paused) this.#posts.push(done);
     else done();
-    return true;
+    return "taken";
   }
 
   send(frame: Frame): boolean {
@@ -181,8 +186,7 @@ export class PollTransport implements Transport {
   }
 
   #awaitPoll(): void {
-    const { code, reason } = this.#close ?? { code: 1006, reason: "" };
-    this.#arm(() => this.#end(code, reason), this.#options.graceMs);
+    this.#arm(() => this.#end(this.#close?.code ?? 1006, this.#close?.reason ?? ""), this.#options.graceMs);
   }
 
   #arm(run: () => void, delayMs: number): void {

@@ -30,6 +30,8 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** True: the peer fetches what is sent, and its fetching is its sign of life. */
   readonly polled?: boolean;
+  /** The subprotocol that the server chose. */
+  readonly protocol?: string;
   /** Set once, by the owner, in the turn the transport was handed over. */
   handlers: TransportHandlers;
   /** False: taken, but the buffer is now full, and `onDrain` follows. After close: true, and dropped. */
@@ -56,6 +58,8 @@ export interface Format {
 export interface ConnectorEvents {
   onOpen(transport: Transport): void;
   onFail(reason: string): void;
+  /** Subprotocols to ask for, where the transport has such. */
+  readonly protocols?: readonly string[];
   /** A better way is open beside the one in use; `tell` gives its first message, once its handlers are set. Called at most once. */
   onBetter?(transport: Transport, tell: () => void): void;
 }

@@ -23,7 +23,12 @@ export interface WebSocketAcceptorOptions {
 
 export interface WebSocketAcceptor {
   /** Upgrades, or answers why not; `onTransport` is called before this returns. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, onTransport: (transport: Transport, protocol: string) => void): void;
+  accept(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    onTransport: (transport: Transport, protocol: string) => void,
+  ): void;
 }
 
 /** Turns the HTTP server's `upgrade` events into transports. */

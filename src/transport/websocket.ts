@@ -28,9 +28,11 @@ const nothing = (): void => {};
 /** Opens WebSocket connections. */
 export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebSocketOptions = {}): Connector {
   const name = "websocket";
+  /** Browsers refuse a server that knows no subprotocols when they asked for one: after a failure they are not asked for. */
+  let asks = true;
   return {
     name,
-    open(url, { onOpen, onFail }) {
+    open(url, { onOpen, onFail, protocols = [] }) {
       let ws: InstanceType<WebSocketConstructor> | undefined;
       let state: "opening" | "open" | "closing" | "over" = "opening";
       let failure = "";
@@ -46,8 +48,10 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
         const before = state;
         if (before === "over") return;
         enter("over");
-        if (before === "opening") onFail(reason);
-        else transport.handlers.onClose(code, reason);
+        if (before === "opening") {
+          asks = !asks;
+          onFail(reason);
+        } else transport.handlers.onClose(code, reason);
       };
       const hasRoom = (): boolean => {
         if (state !== "open") return true;
@@ -61,6 +65,9 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
       };
       const transport = {
         name,
+        get protocol() {
+          return ws?.protocol;
+        },
         get bufferedBytes() {
           return ws?.bufferedAmount ?? 0;
         },
@@ -88,7 +95,7 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
       } as Transport;
 
       try {
-        ws = new WebSocket(url);
+        ws = new WebSocket(url, asks ? [...protocols] : []);
         ws.binaryType = "arraybuffer";
         ws.onopen = () => {
           if (state !== "opening") return;

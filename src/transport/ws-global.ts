@@ -7,6 +7,7 @@
 export interface WebSocketLike {
   binaryType: string;
   readonly bufferedAmount: number;
+  readonly protocol: string;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
@@ -17,6 +18,6 @@ export interface WebSocketLike {
   terminate?(): void;
 }
 
-export type WebSocketConstructor = new (url: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 export const WebSocket: WebSocketConstructor = globalThis.WebSocket;

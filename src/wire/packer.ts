@@ -6,6 +6,8 @@
  * Rules: docs/protocol.md PACK1-PACK6, BUDGET1-BUDGET6.
  */
 
+import type { Transport } from "../transport/transport.ts";
+
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What a decoder may spend on one message. */
@@ -23,7 +25,7 @@ export interface Budget {
 export const defaultBudget: Budget = { maxDepth: 64, maxValues: 100_000, maxKeyBytes: 1024, maxDigits: 1000 };
 
 /** For what was judged before, when it came in. */
-export const ownBudget: Budget = { ...defaultBudget, maxValues: Number.POSITIVE_INFINITY, maxDigits: Number.POSITIVE_INFINITY };
+export const ownBudget: Budget = { maxDepth: 64, maxValues: 1 / 0, maxKeyBytes: 1024, maxDigits: 1 / 0 };
 
 export interface Packer {
   /** Unique for what comes out: `edn`, `gzip+msgpack`. */
@@ -39,6 +41,8 @@ export interface Packer {
   readonly splice?: Splice;
   /** What becomes of a whole frame after `pack` and before `unpack`. Sealed frames are binary. */
   readonly seal?: Seal;
+  /** A transport whose frames are sealed; there exactly where `seal` is. */
+  over?(transport: Transport): Transport;
 }
 
 /** How packed pieces become a packed vector: `head(count) piece separator piece … tail`, copied and never re-encoded. */
@@ -57,18 +61,6 @@ export interface Seal {
   close(payload: Uint8Array): Bytes | Promise<Bytes>;
   /** Fails with SyncError `malformed` or `too-large`. */
   open(sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
-}
-
-/** `inner`, its frames sealed by `seal` besides what `inner` does with them. */
-export function sealed(name: string, inner: Packer, seal: Seal): Packer {
-  const first = inner.seal;
-  if (!first) return { ...inner, name: `${name}+${inner.name}`, seal };
-  const both: Seal = {
-    shared: seal.shared && first.shared,
-    close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
-    open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
-  };
-  return { ...inner, name: `${name}+${inner.name}`, seal: both };
 }
 
 /** `next` of a value that is there already or will be. */

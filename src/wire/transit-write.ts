@@ -1,31 +1,22 @@
 /**
  * Values to Transit over JSON, byte for byte as the JVM's writer puts them where JavaScript has the same value.
  *
- * Always: what is written is read back as an equal value; a code stands for a text that this packing wrote before, at the
- * place where the reader counted it.
+ * Always: what is written is read back as an equal value.
  * Rules: docs/protocol/transit.md TRANSIT1-TRANSIT12.
  */
 import { Keyword, List, Ratio, Sym, type Tagged } from "../core/values.ts";
 import { checkDistinct, forgetTexts } from "./edn-write.ts";
-import { isKeyName } from "./names.ts";
 import { writeNumber } from "./numbers.ts";
 import { isPlain } from "./plain.ts";
 import { checkDepth, refusal, trail } from "./refuse.ts";
 import { isOpenTag, writeScalar } from "./scalars.ts";
-import { collectText, position, putByte, putBytes, putNumber, putQuoted, putText, replaceByte } from "./sink.ts";
-import { codeDigits, isCacheable, maxCodes } from "./transit-code.ts";
+import { collectText, position, putByte, putNumber, putQuoted, putText, replaceByte } from "./sink.ts";
+import { knownLabel, labelOf, propertyLabel, putLabel, startLabels } from "./transit-label.ts";
 import { bigintText, doubleText, escapeText, isUnknownTag, keyText, scalarText, wrapTag } from "./transit-text.ts";
-import { encodeUtf8 } from "./utf8.ts";
 
 let isVerbose = false;
 /** 44 or 58: what stands between a key and its value. */
 let between = 44;
-let hasCodes = false;
-/** Names the codes of this packing that still hold. */
-let generation = 0;
-let lastGeneration = 0;
-/** Codes given in this generation. */
-let count = 0;
 
 /** A whole message. Throws SyncError `invalid` for what no packer carries. */
 export function writeTransit(value: unknown, verbose: boolean): string {
@@ -42,82 +33,21 @@ export function writeTransitPiece(value: unknown, verbose: boolean): string {
 
 function write(value: unknown, verbose: boolean, withCodes: boolean): string {
   // A getter may pack something else meanwhile.
-  const outer = [isVerbose, hasCodes, generation, count] as const;
-  begin(verbose, withCodes, ++lastGeneration, 0);
+  const wasVerbose = isVerbose;
+  const endLabels = startLabels(withCodes);
+  begin(verbose);
   try {
     return collectText(put, value, 0);
   } finally {
-    begin(...outer);
+    begin(wasVerbose);
+    endLabels();
     forgetTexts();
-    forgetLabels();
   }
 }
 
-function begin(verbose: boolean, withCodes: boolean, given: number, codes: number): void {
+function begin(verbose: boolean): void {
   isVerbose = verbose;
   between = verbose ? 58 : 44;
-  hasCodes = withCodes;
-  generation = given;
-  count = codes;
-}
-
-/** A text that may get a code: a key, keyword, symbol or tag. */
-interface Label {
-  readonly bytes: Uint8Array;
-  readonly isCacheable: boolean;
-  /** The generation in which `code` stands for it. */
-  generation: number;
-  code: Uint8Array;
-}
-
-/** The labels seen lately, by their text and by the property that they are. */
-const labels = new Map<string, Label>();
-const properties = new Map<string, Label>();
-let labelUnits = 0;
-/** What is kept between messages, counted in UTF-16 units; a label costs some besides its text. */
-const maxIdleUnits = 1 << 18;
-const labelCost = 64;
-
-function forgetLabels(): void {
-  if (labelUnits <= maxIdleUnits) return;
-  labels.clear();
-  properties.clear();
-  labelUnits = 0;
-}
-
-function labelOf(text: string): Label {
-  const known = labels.get(text);
-  if (known) return known;
-  const bytes = encodeUtf8(JSON.stringify(text));
-  const label = { bytes, isCacheable: isCacheable(text), generation: 0, code: bytes };
-  labels.set(text, label);
-  labelUnits += text.length + labelCost;
-  return label;
-}
-
-function learnProperty(key: string): Label {
-  const label = labelOf(isKeyName(key) ? `~:${key}` : escapeText(key));
-  properties.set(key, label);
-  labelUnits += key.length;
-  return label;
-}
-
-function putLabel(label: Label): void {
-  if (label.generation === generation) return putBytes(label.code);
-  putBytes(label.bytes);
-  if (hasCodes && label.isCacheable) giveCode(label);
-}
-
-const codes: Uint8Array[] = [];
-
-function giveCode(label: Label): void {
-  if (count === maxCodes) {
-    generation = ++lastGeneration;
-    count = 0;
-  }
-  codes[count] ??= encodeUtf8(`"^${codeDigits(count)}"`);
-  label.generation = generation;
-  label.code = codes[count++] as Uint8Array;
 }
 
 function put(value: unknown, depth: number): void {
@@ -182,7 +112,7 @@ function putObject(value: Record<string, unknown>, depth: number): void {
     const item = value[key];
     if (item === undefined || !isOwn.call(value, key)) continue;
     putByte(44);
-    putLabel(properties.get(key) ?? learnProperty(key));
+    putLabel(propertyLabel(key));
     putByte(between);
     trail[depth] = key;
     put(item, depth + 1);
@@ -223,7 +153,7 @@ function putTagged(tag: string, putContent: () => void): void {
 /** Values of our own classes and of JavaScript's; a class that is none of them is refused. */
 function putOther(value: object, depth: number): void {
   if (value instanceof Keyword) {
-    return putLabel(labels.get(`~:${value.name}`) ?? labelOf(`~${writeScalar(value, depth)}`));
+    return putLabel(knownLabel(`~:${value.name}`) ?? labelOf(`~${writeScalar(value, depth)}`));
   }
   if (value instanceof Map) return putMap(value, depth);
   if (value instanceof List) return putTagged("list", () => putItems(value.items, depth));

@@ -1,20 +1,43 @@
 /**
  * Sente sessions as they were recorded between real peers (test/conformance/vectors), in one form.
  *
- * Always: steps are in the order seen; a line is one WebSocket of the session, counted from 1.
+ * Always: steps are in the order seen; a line is one WebSocket of the session, counted from 1, as are its HTTP exchanges.
  */
 import { readFileSync } from "node:fs";
 
 export type Step =
   | { readonly type: "open"; readonly line: number; readonly path: string }
-  | { readonly type: "frame"; readonly line: number; readonly from: "client" | "server"; readonly text: string }
+  | {
+      readonly type: "frame";
+      readonly line: number;
+      readonly from: "client" | "server";
+      readonly text: string;
+      /** Of a binary frame, which has no text. */
+      readonly bytes?: Uint8Array;
+    }
+  | {
+      readonly type: "request";
+      readonly id: number;
+      readonly method: string;
+      readonly path: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Uint8Array;
+    }
+  | { readonly type: "response"; readonly id: number; readonly status: number; readonly body: Uint8Array }
   | { readonly type: "close"; readonly line: number; readonly from: "client" | "server"; readonly code: number };
 
 export interface Recording {
   readonly name: string;
   readonly steps: readonly Step[];
   /** Sente's own names. */
-  readonly serverOptions: { readonly "ws-kalive-ms"?: number; readonly "ws-ping-timeout-ms"?: number };
+  readonly serverOptions: {
+    readonly "ws-kalive-ms"?: number;
+    readonly "ws-ping-timeout-ms"?: number;
+    readonly "lp-timeout-ms"?: number;
+    readonly "csrf"?: string;
+  };
+  /** Sente's name of it, `gzip-msgpack`. */
+  readonly packer: string;
 }
 
 function load(file: string): unknown {
@@ -27,27 +50,40 @@ interface ProxyStep {
   readonly url?: string;
   readonly from?: string;
   readonly text?: string;
+  readonly hex?: string;
   readonly code?: number;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly status?: number;
+  readonly body_text?: string;
+  readonly body_hex?: string;
 }
 
 /** A session from behind the proxy, by name. */
 export function exchange(name: string): Recording {
   const { exchanges } = load("exchanges-sente.json") as {
-    exchanges: { name: string; server_opts: object; steps: ProxyStep[] }[];
+    exchanges: { name: string; packer: string; server_opts: object; steps: ProxyStep[] }[];
   };
   const found = exchanges.find((each) => each.name === name);
   if (!found) throw new Error(`No exchange ${name}`);
   const closed = new Set<number>();
-  const steps = found.steps.flatMap(({ kind, id, url = "", from = "", text = "", code = 0 }): Step[] => {
+  const steps = found.steps.flatMap((step): Step[] => {
+    const { kind, id, url = "", from = "", text = "", hex, code = 0, method = "", headers = {}, status = 0 } = step;
+    const body = step.body_hex === undefined ? Buffer.from(step.body_text ?? "") : Buffer.from(step.body_hex, "hex");
     const side = from.startsWith("client") ? "client" : "server";
     if (kind === "ws-upgrade-request") return [{ type: "open", line: id, path: url }];
-    if (kind === "ws-frame") return [{ type: "frame", line: id, from: side, text }];
+    if (kind === "ws-frame") {
+      const bytes = hex === undefined ? {} : { bytes: Buffer.from(hex, "hex") };
+      return [{ type: "frame", line: id, from: side, text, ...bytes }];
+    }
+    if (kind === "http-request") return [{ type: "request", id, method, path: url, headers, body }];
+    if (kind === "http-response") return [{ type: "response", id, status, body }];
     // The proxy saw both sockets close; who was first closed it.
     if (kind !== "ws-close" || closed.has(id)) return [];
     closed.add(id);
     return [{ type: "close", line: id, from: side, code }];
   });
-  return { name, steps, serverOptions: found.server_opts };
+  return { name, steps, serverOptions: found.server_opts, packer: found.packer };
 }
 
 interface RawStep {
@@ -69,6 +105,6 @@ export function rawSessions(): readonly Recording[] {
     });
     // One of them begins with the handshake, whose user id tells who connected.
     if (converted[0]?.type !== "open") converted.unshift({ type: "open", line: 1, path: "/chsk?client-id=raw1&uid=na" });
-    return { name: source, steps: converted, serverOptions: Object.fromEntries(options) as Recording["serverOptions"] };
+    return { name: source, steps: converted, serverOptions: Object.fromEntries(options) as Recording["serverOptions"], packer: "edn" };
   });
 }

@@ -1,23 +1,27 @@
 /** The recorded sessions, replayed against our server over a real WebSocket: what Sente's server said, ours says. */
 import { once } from "node:events";
 import { keyword } from "sente-sync";
-import { edn } from "sente-sync/packers/edn";
+import { transit } from "sente-sync/packers/transit";
 import { createServer } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { type Coding, coding, codingOf } from "./codings.ts";
 import { exchange, type Recording, rawSessions } from "./recordings.ts";
 
 /** Recorded timers run so many times faster. */
 const haste = 10;
-const { unpack } = edn();
 
 interface Uid {
   readonly id: string;
 }
 
-async function replay({ name, steps, serverOptions }: Recording): Promise<void> {
+/** `other`: what the recorded values are to travel in, if not as they were recorded. */
+async function replay({ name, steps, serverOptions, packer }: Recording, other?: Coding): Promise<void> {
+  const recorded = codingOf(packer);
+  const { read, write } = other ?? recorded;
   const close = new Map<string, () => void>();
   const sync = createServer({
+    packer: (other ?? recorded).packer,
     authenticate: ({ url }) => ({ id: url.searchParams.get("uid") ?? "" }),
     handshakeData: ({ url }) => (url.searchParams.get("hd") ? { hello: "world", n: 1 } : null),
     keepalive: {
@@ -46,7 +50,7 @@ async function replay({ name, steps, serverOptions }: Recording): Promise<void> 
   onTestFinished(() => sync.close());
 
   let socket: WebSocket | undefined;
-  let heard: string[] = [];
+  let heard: unknown[] = [];
   let wake = (): void => {};
   const hear = async (count: number): Promise<void> => {
     while (heard.length < count) {
@@ -56,16 +60,16 @@ async function replay({ name, steps, serverOptions }: Recording): Promise<void> 
     }
   };
   let uid = "";
-  let expected: string[] = [];
+  let expected: unknown[] = [];
   const replied = new Set<unknown>();
   /** All that was said until now, and nothing more: an echo comes behind it. */
   const compare = async (open: boolean): Promise<void> => {
     if (open) {
-      socket?.send('[[:test/echo "that is all"] "end"]');
-      expected.push('["that is all" "end"]');
+      socket?.send(write([[keyword("test/echo"), "that is all"], "end"]));
+      expected.push(["that is all", "end"]);
     }
     await hear(expected.length);
-    expect(heard.map((text) => unpack(text))).toStrictEqual(expected.map((text) => unpack(text)));
+    expect(heard).toStrictEqual(expected);
   };
 
   for (const step of steps) {
@@ -75,26 +79,32 @@ async function replay({ name, steps, serverOptions }: Recording): Promise<void> 
         heard = [];
         expected = [];
         socket = new WebSocket(`ws://127.0.0.1:${port}${step.path}`);
-        socket.on("message", (data) => {
-          heard.push(String(data));
+        socket.on("message", (data: Buffer, isBinary: boolean) => {
+          heard.push(read(isBinary ? data : String(data)));
           wake();
         });
         await once(socket, "open");
         break;
       case "frame": {
+        const frame = step.bytes ?? step.text;
         if (step.from === "client") {
-          socket?.send(step.text);
+          socket?.send(other ? write(recorded.read(frame)) : frame);
           break;
         }
-        const callback = (unpack(step.text) as unknown[])[1];
+        const value = recorded.read(frame);
+        const callback = (value as unknown[])[1];
         // A second reply to one request is not ours to give.
         if (callback !== null && replied.has(callback)) break;
         replied.add(callback);
-        expected.push(step.text);
+        expected.push(value);
         await hear(expected.length);
         break;
       }
       case "close": {
+        if (step.code === 1006) {
+          socket?.terminate();
+          break;
+        }
         // A server that fell silent, or was asked to close, has nothing more to say.
         const asked = steps[steps.indexOf(step) - 1];
         const byItself =
@@ -111,9 +121,24 @@ async function replay({ name, steps, serverOptions }: Recording): Promise<void> 
   }
 }
 
-test.each(["cljs-ws-edn", "jvm-ws-edn", "cljs-ws-server-ping", "cljs-ws-client-ping", "cljs-ws-reconnect"])(
-  "WRAP1, HAND1, EVENT1, REPLY1, REPLY4 and PING1 as Sente's server answered in %s",
-  (name) => replay(exchange(name)),
+test.each([
+  "cljs-ws-edn",
+  "jvm-ws-edn",
+  "cljs-ws-server-ping",
+  "cljs-ws-client-ping",
+  "cljs-ws-reconnect",
+  "cljs-ws-msgpack",
+  "cljs-ws-gzip-msgpack",
+  "cljs-ws-msgpack-to-cljs-server",
+  // Its client broke off before a word was said.
+  "jvm-ws-transit",
+])("WRAP1, HAND1, EVENT1, REPLY1, REPLY4 and PING1 as Sente's server answered in %s", (name) => replay(exchange(name)));
+
+test.each([
+  ["json", transit()],
+  ["verbose", transit({ verbose: true })],
+])("WRAP1, HAND1, EVENT1, REPLY1 and REPLY4 as Sente's server answered in jvm-ws-edn, its values carried by transit, %s", (_, packer) =>
+  replay(exchange("jvm-ws-edn"), coding(packer)),
 );
 
 test.each(rawSessions().map((recording) => [recording.name, recording] as const))(

@@ -20,8 +20,8 @@ export interface World {
   connect(transport: "ws" | "ajax", options?: string): Promise<Peer>;
 }
 
-export async function serve(options: ServerOptions = {}): Promise<World> {
-  const sync: Server = createServer({
+export async function serve(options: Omit<ServerOptions, "events"> = {}): Promise<World> {
+  const sync = createServer({
     authenticate: ({ url, request }) => ({ id: url.searchParams.get("uid") ?? String(request?.headers["x-user"] ?? "nobody") }),
     onError: () => {},
     ...options,

@@ -221,6 +221,8 @@
     :push (push! a b)
     :close (doseq [{:keys [close!]} (channels)] (close!))
     :cut (doseq [{:keys [cut!]} (channels)] (cut!))
+    :forget (do (doseq [{:keys [cut!]} (channels)] (cut!))
+                (reset! connections {}))
     :raw (doseq [{:keys [send!]} (channels)] (send! a))))
 
 (let [server (http/createServer serve!)

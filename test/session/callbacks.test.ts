@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { SyncError } from "sente-sync";
 import { expect, test } from "vitest";
-import { type Callbacks, createCallbacks, type Outcome } from "../../src/session/callbacks.ts";
+import { type Callbacks, createCallbacks } from "../../src/session/callbacks.ts";
 import { createVirtualEnv, type VirtualEnv } from "../support/virtual-env.ts";
+
+/** What a callback was settled with. */
+type Outcome = readonly [error: SyncError | undefined, value?: unknown];
 
 function create(): { env: VirtualEnv; callbacks: Callbacks; outcomes: Map<string, Outcome[]>; open(timeoutMs?: number): string } {
   const env = createVirtualEnv();
@@ -14,7 +17,7 @@ function create(): { env: VirtualEnv; callbacks: Callbacks; outcomes: Map<string
     outcomes,
     open(timeoutMs = 5000) {
       const seen: Outcome[] = [];
-      const id = callbacks.open(timeoutMs, (outcome) => void seen.push(outcome));
+      const id = callbacks.open(timeoutMs, (...outcome) => void seen.push(outcome));
       outcomes.set(id, seen);
       return id;
     },
@@ -35,18 +38,18 @@ test("CALL1 an id is six lower-case hex digits, and none that is waited for is g
 test("CALL2 a reply settles its callback once, whatever the value, and no other", () => {
   const { env, callbacks, outcomes, open } = create();
   const [one, other] = [open(), open()];
-  expect(callbacks.reply(one, null)).toBe(true);
-  expect(callbacks.reply(one, 2)).toBe(false);
-  expect(outcomes.get(one)).toEqual([{ ok: true, value: null }]);
+  expect(callbacks.settle(one, undefined, null)).toBe(true);
+  expect(callbacks.settle(one, undefined, 2)).toBe(false);
+  expect(outcomes.get(one)).toEqual([[undefined, null]]);
   expect(outcomes.get(other)).toEqual([]);
-  expect([callbacks.size, callbacks.unknownReplies, env.timers]).toEqual([1, 1, 1]);
+  expect([callbacks.size, env.timers]).toEqual([1, 1]);
 });
 
-test("CALL2 a forged id is counted and otherwise ignored", () => {
+test("CALL2 a forged id is ignored", () => {
   const { callbacks, outcomes, open } = create();
   open();
-  for (const forged of ["", "ffffff", "__proto__", "constructor"]) expect(callbacks.reply(forged, "x")).toBe(false);
-  expect(callbacks.unknownReplies).toBe(4);
+  for (const forged of ["", "ffffff", "__proto__", "constructor"]) expect(callbacks.settle(forged, undefined, "x")).toBe(false);
+  expect(callbacks.size).toBe(1);
   expect([...outcomes.values()]).toEqual([[]]);
 });
 
@@ -56,8 +59,8 @@ test("CALL3 without a reply it ends in timeout, not before its time; a reply aft
   env.advance(99);
   expect(outcomes.get(id)).toEqual([]);
   env.advance(1);
-  expect(outcomes.get(id)).toMatchObject([{ ok: false, error: { code: "timeout", retry: "later" } }]);
-  expect(callbacks.reply(id, 1)).toBe(false);
+  expect(outcomes.get(id)).toMatchObject([[{ code: "timeout", retry: "later" }, undefined]]);
+  expect(callbacks.settle(id, undefined, 1)).toBe(false);
   expect(outcomes.get(id)?.length).toBe(1);
 });
 
@@ -65,8 +68,9 @@ test("CALL4 the end of the line settles all but what was not sent", () => {
   const { env, callbacks, outcomes, open } = create();
   const [sent, unsent] = [open(), open()];
   callbacks.failAll(new SyncError("closed"), new Set([unsent]));
-  expect(outcomes.get(sent)).toMatchObject([{ ok: false, error: { code: "closed", retry: "reconnect" } }]);
-  expect([outcomes.get(unsent), callbacks.waits(sent), callbacks.waits(unsent), env.timers]).toEqual([[], false, true, 1]);
+  expect(outcomes.get(sent)).toMatchObject([[{ code: "closed", retry: "reconnect" }, undefined]]);
+  expect([outcomes.get(unsent), callbacks.size, env.timers]).toEqual([[], 1, 1]);
+  expect([callbacks.settle(sent, undefined), callbacks.settle(unsent, undefined)]).toEqual([false, true]);
 });
 
 test("CALL2 whatever comes in whatever order, each settles exactly once and leaves no timer", () => {
@@ -83,8 +87,8 @@ test("CALL2 whatever comes in whatever order, each settles exactly once and leav
         if ("ms" in each) ids.push(open(each.ms));
         else if (!("n" in each)) callbacks.failAll(new SyncError("closed"));
         else if (each.type === "advance") env.advance(each.n);
-        else if (each.type === "reply") callbacks.reply(ids[each.n] ?? "none", each.n);
-        else callbacks.fail(ids[each.n] ?? "none", new SyncError("closed"));
+        else if (each.type === "reply") callbacks.settle(ids[each.n] ?? "none", undefined, each.n);
+        else callbacks.settle(ids[each.n] ?? "none", new SyncError("closed"));
       }
       env.advance(1000);
       expect([callbacks.size, env.timers]).toEqual([0, 0]);

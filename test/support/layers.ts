@@ -50,7 +50,7 @@ const packagePlaces: Record<string, readonly string[]> = {
 
 /** Folders without a clock, timers or randomness of their own; env.ts is where they come from. */
 const pureFolders = ["core", "wire", "tail", "transport", "topic", "kind", "session"];
-const impureFiles = new Set(["src/core/env.ts", "src/wire/encrypted.ts"]);
+const impureFiles = new Set(["src/core/env.ts", "src/session/encrypted.ts"]);
 const worldGlobals = new Set([
   "setTimeout",
   "setInterval",
@@ -76,6 +76,7 @@ export const browserEntries = [
   "./packers/msgpack",
   "./packers/gzip",
   "./packers/encrypted",
+  "./packers/sealed",
   "./packers/socketio",
   "./transports/memory",
   "./transports/websocket",

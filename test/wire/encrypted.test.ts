@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { edn } from "../../src/wire/edn.ts";
-import { encrypted } from "../../src/wire/encrypted.ts";
+import { encrypted } from "../../src/session/encrypted.ts";
 import type { Seal } from "../../src/wire/packer.ts";
 import { packerContract } from "../contracts/packer.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";

@@ -8,15 +8,16 @@
  *         [value cb]                               a reply; ["pong" cb] to a ping
  *         [[event event …] nil]                    a batch of pushed events
  *
- * Always: reading never throws; what fits no form is told as `bad-event` or `malformed`.
+ * Always: reading never throws; what fits no form is told as `bad-event` or `malformed`, or not heard and answered with false.
  * Rules: docs/protocol.md WRAP1-WRAP4, HAND1-HAND4, EVENT1-EVENT4, PING1-PING7. Source: Sente 1.21.0 as recorded in test/conformance/vectors.
  */
+import { fromWireError, type SyncError } from "../../core/errors.ts";
 import { Keyword } from "../../core/values.ts";
 
 export const pingEvent = "chsk/ws-ping";
 export const pongEvent = "chsk/ws-pong";
 export const handshakeEvent = "chsk/handshake";
-export const anonymousUid: Keyword = new Keyword("sente/nil-uid");
+export const anonymousUid: Keyword = /* @__PURE__ */ new Keyword("sente/nil-uid");
 
 /** The wrapper; the nil is always sent. */
 export function wrap(value: unknown, callback?: unknown): unknown[] {
@@ -49,43 +50,43 @@ export function readUp(message: unknown): Up {
   return { type: "bad-event", what, callback };
 }
 
-export interface PushedEvent {
-  readonly id: string;
-  readonly data: unknown;
+/** Who hears what a server said. */
+export interface DownListener {
+  /** `version` is 0 for a server that knows no `:sync`. */
+  handshake(uid: unknown, data: unknown, version: number): void;
+  ping(): void;
+  reply(callback: string, value: unknown): void;
+  /** Once for each pushed event of a batch. */
+  event(id: string, data: unknown): void;
 }
 
-export type Down =
-  | { readonly type: "handshake"; readonly uid: unknown; readonly data: unknown; readonly version: number }
-  | { readonly type: "ping" }
-  | { readonly type: "reply"; readonly callback: string; readonly value: unknown }
-  | { readonly type: "events"; readonly events: readonly PushedEvent[] }
-  | { readonly type: "malformed" };
+/** The id of what has the form of an event. */
+function idOf(value: unknown): string | undefined {
+  return Array.isArray(value) && value[0] instanceof Keyword ? value[0].name : undefined;
+}
 
-/** What a server said, in Sente's order of tests. `version` is 0 for a server that knows no `:sync`. */
-export function readDown(message: unknown): Down {
-  if (!Array.isArray(message) || message.length === 0 || message.length > 2) return { type: "malformed" };
+/** Tells `listener` what a server said, in Sente's order of tests; false: malformed, and nothing of it is told. */
+export function readDown(message: unknown, listener: DownListener): boolean {
+  if (!Array.isArray(message) || message.length === 0 || message.length > 2) return false;
   const [what, callback] = message as [unknown, unknown];
-  const head = Array.isArray(what) ? what[0] : undefined;
-  if (head instanceof Keyword && head.name === handshakeEvent) {
-    const [uid, , data, sync] = Array.isArray((what as unknown[])[1]) ? ((what as unknown[])[1] as unknown[]) : [];
+  if (idOf(what) === handshakeEvent) {
+    const { 1: handshake } = what as unknown[];
+    const [uid, , data, sync] = Array.isArray(handshake) ? (handshake as unknown[]) : [];
     const version = (sync as { v?: unknown } | undefined)?.v;
-    return { type: "handshake", uid, data: data ?? null, version: typeof version === "number" ? version : 0 };
+    listener.handshake(uid, data ?? null, typeof version === "number" ? version : 0);
+  } else if (idOf(message) === pingEvent) listener.ping();
+  else if (typeof callback === "string") listener.reply(callback, what);
+  else {
+    if (!Array.isArray(what) || what.some((pushed) => idOf(pushed) === undefined)) return false;
+    for (const [id, data] of what as [Keyword, unknown][]) listener.event(id.name, data ?? null);
   }
-  if (what instanceof Keyword && what.name === pingEvent) return { type: "ping" };
-  if (typeof callback === "string") return { type: "reply", callback, value: what };
-  if (!Array.isArray(what)) return { type: "malformed" };
-  const events: PushedEvent[] = [];
-  for (const pushed of what as unknown[]) {
-    if (!Array.isArray(pushed) || !(pushed[0] instanceof Keyword)) return { type: "malformed" };
-    events.push({ id: pushed[0].name, data: pushed[1] ?? null });
-  }
-  return { type: "events", events };
+  return true;
 }
 
 /** The reply that stands for an error, sent only to peers that said hello: `[:sync/error {:code … :message …}]`. */
 export const errorEvent = "sync/error";
 
-/** The error in a reply value, or nothing if it is an ordinary one. */
-export function readErrorReply(value: unknown): unknown {
-  return Array.isArray(value) && value[0] instanceof Keyword && value[0].name === errorEvent ? (value[1] ?? {}) : undefined;
+/** The error that a reply is, or nothing if it is an ordinary one. */
+export function readErrorReply(value: unknown): SyncError | undefined {
+  return idOf(value) === errorEvent ? fromWireError((value as unknown[])[1]) : undefined;
 }

@@ -35,6 +35,9 @@ export const sync = {
   reject: "sync/reject",
 } as const;
 
+/** One of the names above. The browser writes them out, so that it loads those that it uses. */
+export type SyncEvent = (typeof sync)[keyof typeof sync];
+
 type Shape = { readonly [key: string]: unknown };
 
 export function isIndex(value: unknown): value is number {
@@ -75,9 +78,8 @@ export interface Welcome {
 }
 
 export function readWelcome(value: unknown): Welcome | undefined {
-  const welcome = shape(value);
-  if (!welcome || typeof welcome["session"] !== "string" || typeof welcome["token"] !== "string") return undefined;
-  return welcome as unknown as Welcome;
+  const welcome = value as Partial<Welcome> | null | undefined;
+  return typeof welcome?.session === "string" && typeof welcome.token === "string" ? (welcome as Welcome) : undefined;
 }
 
 /** `epoch` is null for "whichever it is". */
@@ -113,15 +115,13 @@ export interface Subscribed {
   readonly at: Since;
   /** False: what follows is a snapshot, or for a kind without one, entries after a gap. */
   readonly recovered: boolean;
-  readonly durability: string;
 }
 
-export function readSubscribed(value: unknown): Subscribed | { readonly error: unknown } | undefined {
-  const item = shape(value);
-  if (item?.["error"] !== undefined) return { error: item["error"] };
-  const at = readSince(item?.["at"]);
-  if (!item || !isIndex(item["id"]) || !at) return undefined;
-  return { id: item["id"], at, recovered: item["recovered"] === true, durability: String(item["durability"]) };
+/** What is no answer comes back as an error that nobody can read. */
+export function readSubscribed(value: unknown): Subscribed | { readonly error: unknown } {
+  const { error, id, at, recovered } = (value ?? {}) as Shape;
+  const since = readSince(at);
+  return error === undefined && isIndex(id) && since ? { id, at: since, recovered: recovered === true } : { error };
 }
 
 /** `[id …]`, `[[id offset] …]`: pairs come back flat, id then offset. */

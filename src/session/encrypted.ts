@@ -8,7 +8,8 @@
  */
 import { type Env, realEnv } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
-import { type Bytes, chain, type Packer, type Seal, sealed } from "./packer.ts";
+import { type Bytes, chain, type Packer, type Seal } from "../wire/packer.ts";
+import { sealed } from "./sealed.ts";
 
 export interface EncryptedOptions {
   /** Where nonces come from. Two that repeat under one key give the key's protection away. */

@@ -7,8 +7,9 @@
  */
 import { codec as platformCodec } from "#gzip";
 import { SyncError } from "../core/errors.ts";
-import type { GzipCodec } from "./gzip-web.ts";
-import { type Bytes, chain, type Packer, type Seal, sealed } from "./packer.ts";
+import type { GzipCodec } from "../wire/gzip-web.ts";
+import { type Bytes, chain, type Packer, type Seal } from "../wire/packer.ts";
+import { sealed } from "./sealed.ts";
 
 export interface GzipOptions {
   /** Smaller payloads are left as they are. Default 1 024, which is Sente's. */
