@@ -13,6 +13,7 @@ import { addTo, callAll, createStore, type Readable } from "../core/store.ts";
 import type { Replica } from "../kind/kind.ts";
 import { createCallbacks, type Settle } from "../session/callbacks.ts";
 import type { LineOptions } from "../session/line-step.ts";
+import { entriesMark, readEntries } from "../session/messages/entries.ts";
 import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
 import { readWelcome, type SyncEvent, version } from "../session/messages/sync.ts";
 import type { Connector } from "../transport/transport.ts";
@@ -269,7 +270,7 @@ export function createClient<const E extends Events = AnyEvents>(
       facts.handshake = [uid, data];
       line.dispatch("handshake");
       if (theirs > 0) {
-        core.send("sync/hello", { v: version, ...identity }, (_, value) => {
+        core.send("sync/hello", { v: version, ...identity, binary: packer.binary }, (_, value) => {
           const welcome = readWelcome(value);
           if (!welcome) {
             const refused = readErrorReply(value);
@@ -299,7 +300,12 @@ export function createClient<const E extends Events = AnyEvents>(
 
   const receive = (data: string | Uint8Array, from = packer): void =>
     attempt(() => {
-      if (!readDown(unpack(data, from), heard)) throw new SyncError("malformed", "Not a Sente message");
+      if (data[0] === entriesMark)
+        heard.event(
+          "sync/entries",
+          readEntries(data as Uint8Array, (entry) => unpack(entry, from)),
+        );
+      else if (!readDown(unpack(data, from), heard)) throw new SyncError("malformed", "Not a Sente message");
     }, "frame");
 
   const line = createLine({
@@ -343,7 +349,7 @@ export function createClient<const E extends Events = AnyEvents>(
     },
     receive,
     ask: core.send,
-    hello: (fields, settle) => core.send("sync/hello", { v: version, ...identity, ...fields }, settle),
+    hello: (fields, settle) => core.send("sync/hello", { v: version, ...identity, binary: packer.binary, ...fields }, settle),
   });
   if (upgrading) parts.push(upgrading);
 

@@ -75,6 +75,8 @@ export class Connection implements TransportHandlers {
   visiting = false;
   /** What it said before it has taken over. */
   awaitsMove: (string | Uint8Array)[] | undefined;
+  /** Takes entries in the compact form. */
+  compact = false;
   /** What its client said that it can do. */
   capabilities: Capabilities | undefined;
   /** Its user counts as connected by it. */
@@ -264,7 +266,7 @@ export class Connection implements TransportHandlers {
     if (!subscription || this.#pending.length > 1 || this.waiting || this.#barrier || this.#pauses) return false;
     const { topic, feed, cursor, state } = subscription;
     if (state !== "live" || cursor + 1 < feed.tail.first || cursor + 1 >= feed.tail.next) return false;
-    const { frame, last } = topic.frame(feed, cursor + 1);
+    const { frame, last } = topic.frame(feed, cursor + 1, this.compact);
     if (last < feed.tail.next - 1) return false;
     this.#pending.pop();
     subscription.pending = false;
@@ -329,7 +331,7 @@ export class Connection implements TransportHandlers {
           room = this.#overtaken(subscription);
           continue;
         }
-        const { frame, last } = topic.frame(feed, subscription.cursor + 1);
+        const { frame, last } = topic.frame(feed, subscription.cursor + 1, this.compact);
         budget -= frame.data.length;
         subscription.cursor = last;
         room = this.#send(frame);

@@ -7,6 +7,7 @@
  * Rules: docs/protocol.md WRAP2, SUB5.
  */
 import { Keyword } from "../core/values.ts";
+import { writeEntries } from "../session/messages/entries.ts";
 import { event, wrap } from "../session/messages/sente.ts";
 import { sync } from "../session/messages/sync.ts";
 import type { Tail } from "../tail/tail.ts";
@@ -29,6 +30,8 @@ export interface Framer {
   batch(events: readonly Uint8Array[]): Frame;
   /** Entries `first` to `last` of a tail that holds them. */
   entries(id: number, tail: Tail, first: number, last: number): Frame;
+  /** The same for who offered the compact form. */
+  compactEntries(id: number, tail: Tail, first: number, last: number): Frame;
 }
 
 export function createFramer(packer: Packer): Framer {
@@ -39,6 +42,10 @@ export function createFramer(packer: Packer): Framer {
     packer,
     message: (value: unknown, callback?: unknown) => whole(wrap(value, callback)),
     event: (id: string, data: unknown) => whole(wrap([event(id, data)])),
+    compactEntries: (id: number, tail: Tail, first: number, last: number): Frame => ({
+      data: writeEntries(id, first, slice(tail, first, last)),
+      text: false,
+    }),
   };
   return splice ? { ...common, ...spliced(splice, text) } : { ...common, ...repacked(packer, whole) };
 }

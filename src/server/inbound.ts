@@ -125,13 +125,23 @@ export function createInbound({
     }
     if (connection.session) return reply(event(errorEvent, toWireError(new SyncError("conflict", "Hello was said already."))));
     let resumed = false;
+    connection.compact = message.binary;
     const attach = (): void => {
       ({ resumed } = sessions.attach(connection, message.session, message.token));
     };
     if (connection.visiting) attach();
     else users.rename(connection, attach);
     const { id, token, replica } = connection.session as unknown as Session;
-    const welcome = { session: id, token, replica, resumed, boot, limits: wireLimits, user: connection.user };
+    const welcome = {
+      session: id,
+      token,
+      replica,
+      resumed,
+      boot,
+      limits: wireLimits,
+      user: connection.user,
+      binary: message.binary,
+    };
     const stay = (): void => {
       if (connection.visiting) enter(connection);
       if (resumed) returned(connection);

@@ -39,7 +39,7 @@ export interface TopicOptions {
 export interface Feed {
   readonly framer: Framer;
   readonly tail: Tail;
-  /** Frames of this turn by their first offset. */
+  /** Frames of this turn by their first offset; compact ones by its negative. */
   readonly frames: Map<number, { readonly frame: Frame; readonly last: number }>;
   snapshot: { readonly offset: number; readonly parts: readonly Frame[] } | undefined;
 }
@@ -105,12 +105,17 @@ export class Topic {
   }
 
   /** The frame for a reader that has everything before `first`, and the last offset it carries. */
-  frame(feed: Feed, first: number): { readonly frame: Frame; readonly last: number } {
-    let made = feed.frames.get(first);
+  frame(feed: Feed, first: number, compact: boolean): { readonly frame: Frame; readonly last: number } {
+    const key = compact ? -first : first;
+    let made = feed.frames.get(key);
     if (!made) {
-      const last = feed.tail.rangeEnd(first, maxJoinedBytes);
-      made = { frame: feed.framer.entries(this.id, feed.tail, first, last), last };
-      feed.frames.set(first, made);
+      const { framer, tail } = feed;
+      const last = tail.rangeEnd(first, maxJoinedBytes);
+      made = {
+        frame: compact ? framer.compactEntries(this.id, tail, first, last) : framer.entries(this.id, tail, first, last),
+        last,
+      };
+      feed.frames.set(key, made);
       this.#options.onFrame(this);
     }
     return made;

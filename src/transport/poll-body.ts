@@ -7,7 +7,7 @@
  *            30 the length of the payload; then the payload. Close: u16 code, then the reason.
  *
  * Always: a body is read whole or refused; frames of kind 0 and 3 have no number.
- * Rules: docs/protocol/ajax.md AJAX10-AJAX16.
+ * Rules: docs/protocol/ajax.md AJAX10, AJAX11, AJAX15.
  */
 import { SyncError } from "../core/errors.ts";
 import type { Frame } from "./transport.ts";
@@ -74,10 +74,17 @@ export function readPollBody(body: Uint8Array): PollBody {
       if (kind === 0) extra.name = decoder.decode(bytes);
       else if (kind === 1) frames.push(decoder.decode(bytes));
       else if (kind === 2) frames.push(bytes.slice());
-      else extra.close = { code: ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0), reason: decoder.decode(bytes.subarray(2)) };
+      else extra.close = readClose(bytes);
     }
     return { first, frames, ...extra };
   } catch (cause) {
     throw new SyncError("malformed", "Not a body of frames.", { cause });
   }
+}
+
+/** Codes as a WebSocket's close frame may have them: 1006 says that nothing was said. */
+function readClose(bytes: Uint8Array): { readonly code: number; readonly reason: string } {
+  const code = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint16(0);
+  if (code < 1000 || code > 4999 || code === 1006) throw new RangeError();
+  return { code, reason: decoder.decode(bytes.subarray(2)) };
 }

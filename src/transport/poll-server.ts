@@ -5,7 +5,7 @@
  * To a plain Sente client each poll is answered with one message. To one of ours with a body of numbered frames, kept until a later
  * poll says that they arrived; a post that comes twice counts once. So an HTTP exchange that is lost in either direction loses nothing.
  * Always: at most one poll is held; the connection ends `graceMs` after the last poll went without another coming.
- * Rules: docs/protocol/ajax.md AJAX3-AJAX16. Source of the plain half: sente-wire section 6.
+ * Rules: docs/protocol/ajax.md AJAX5, AJAX7-AJAX10, AJAX12-AJAX15. Source of the plain half: sente-wire section 6.
  */
 import type { Env, Timer } from "../core/env.ts";
 import { writePollBody } from "./poll-body.ts";

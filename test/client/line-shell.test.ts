@@ -1,9 +1,9 @@
 /** The shell of a line against a connector and a clock that do anything in any order. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { edn } from "../../src/wire/edn.ts";
 import { createLine } from "../../src/client/line.ts";
 import type { Transport, TransportHandlers } from "../../src/transport/transport.ts";
+import { edn } from "../../src/wire/edn.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 interface Opening {

@@ -4,12 +4,12 @@
  */
 import { describe, expect, test, vi } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
+import { encrypted } from "../../src/session/encrypted.ts";
+import { gzip } from "../../src/session/gzip.ts";
 import { sealTransport } from "../../src/session/sealed.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Frame, Transport } from "../../src/transport/transport.ts";
 import { edn } from "../../src/wire/edn.ts";
-import { encrypted } from "../../src/session/encrypted.ts";
-import { gzip } from "../../src/session/gzip.ts";
 import type { Bytes, Seal } from "../../src/wire/packer.ts";
 import { binaryFrame, type Recorder, realTime, record, textFrame, transportContract } from "../contracts/transport.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";

@@ -1,7 +1,7 @@
 /**
  * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
  *
- *   up    hello        {:v 1 :session s :token t}                   reply {:session s :token t :resumed b :boot s :limits {…} :user {…}}
+ *   up    hello        {:v 1 :session s :token t :binary b}         reply {:session s :token t :resumed b :boot s :limits {…} :user {…} :binary b}
  *         subscribe    [{:topic s :kind s :since [epoch offset] :read b} …]
  *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
@@ -59,13 +59,15 @@ export interface Hello {
   readonly v: number;
   readonly session: string | null;
   readonly token: string | null;
+  /** It takes entries in the compact form. */
+  readonly binary: boolean;
 }
 
 export function readHello(data: unknown): Hello | undefined {
   const hello = shape(data);
   if (!hello || !isIndex(hello["v"])) return undefined;
   const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
-  return { v: hello["v"], session: text(hello["session"]), token: text(hello["token"]) };
+  return { v: hello["v"], session: text(hello["session"]), token: text(hello["token"]), binary: hello["binary"] === true };
 }
 
 export interface Welcome {

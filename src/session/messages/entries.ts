@@ -1,0 +1,73 @@
+/**
+ * Entries between two of ours that both offered `:binary` in hello: the compact data plane.
+ *
+ * Frame:
+ *    0  u8       0xC1: begins no text in UTF-8 and no MessagePack value
+ *    1  varint   id of the topic
+ *    …  varint   offset of the first entry
+ *    …  entries  varint length, then the packed entry
+ *
+ * A varint is little-endian, seven bits a byte, the eighth set where another follows; at most 2^53 - 1.
+ * Always: reading throws SyncError `malformed` for a frame that ends within an entry, or a number that is too large.
+ * Rules: docs/protocol/plane.md PLANE1-PLANE4.
+ */
+import { SyncError } from "../../core/errors.ts";
+
+export const entriesMark = 0xc1;
+
+/** The frame, its entries copied. */
+export function writeEntries(id: number, first: number, entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const head = [entriesMark];
+  putVarint(head, id);
+  putVarint(head, first);
+  const lengths = entries.map(({ length }) => {
+    const bytes: number[] = [];
+    putVarint(bytes, length);
+    return bytes;
+  });
+  const frame = new Uint8Array(
+    entries.reduce((sum, { length }, i) => sum + length + (lengths[i] as number[]).length, head.length),
+  );
+  frame.set(head);
+  let at = head.length;
+  for (const [i, entry] of entries.entries()) {
+    const length = lengths[i] as number[];
+    frame.set(length, at);
+    frame.set(entry, at + length.length);
+    at += length.length + entry.length;
+  }
+  return frame;
+}
+
+function putVarint(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  bytes.push(rest);
+}
+
+/** The data of the `:sync/entries` that the frame stands for. */
+export function readEntries(
+  frame: Uint8Array,
+  unpack: (packed: Uint8Array) => unknown,
+): [id: number, first: number, entries: unknown[]] {
+  let at = 1;
+  const varint = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = frame[at++];
+      if (byte === undefined || scale > 2 ** 49) throw new SyncError("malformed", "Entries cut short");
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  const id = varint();
+  const first = varint();
+  const entries: unknown[] = [];
+  while (at < frame.length) {
+    const end = varint() + at;
+    if (end > frame.length) throw new SyncError("malformed", "Entries cut short");
+    entries.push(unpack(frame.subarray(at, end)));
+    at = end;
+  }
+  return [id, first, entries];
+}
