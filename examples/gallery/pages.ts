@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { start as startDashboard } from "../dashboard/server.ts";
+import { start as startPeers } from "../peers/server.ts";
 import { start as startQuickStart } from "../quick-start/gallery.ts";
 
 /** A server of an example; it knows nothing of the gallery. */
@@ -92,6 +93,27 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startQuickStart,
+  },
+  {
+    name: "peers",
+    title: "A page and a process",
+    about: "One server, a page over WebSocket and a child process over a pipe: both run the same lines and are the same to it.",
+    lead: "Set everybody to work, then kill the child meanwhile: the window goes on, and the child that is started again reads every line.",
+    kinds: ["atom", "channel"],
+    guide: "transports-and-packers",
+    pages: [
+      {
+        html: "peers/react.html",
+        framework: "React",
+        how: [
+          { title: "What every peer does", file: "peers/peer.ts", regions: ["peer"] },
+          { title: "The child process", file: "peers/child.ts", regions: ["child"] },
+          { title: "The page", file: "peers/react.tsx", regions: ["client", "page", "ask"] },
+          { title: "The server", file: "peers/server.ts", regions: ["serve", "spawn"] },
+        ],
+      },
+    ],
+    start: startPeers,
   },
 ];
 

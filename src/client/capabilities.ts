@@ -2,7 +2,7 @@
  * What the server says that it can do, and what this client says of itself: opt-in, for who asks.
  *
  * Always: a server that says nothing is taken for a plain Sente one; what is announced is told again on every new line.
- * Rules: docs/protocol/capabilities.md CAP1-CAP16.
+ * Rules: docs/protocol/capabilities.md CAP1-CAP25.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
 import {

@@ -16,7 +16,7 @@ import type { LineOptions } from "../session/line-step.ts";
 import { entriesMark, readEntries } from "../session/messages/entries.ts";
 import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
 import { readWelcome, type SyncEvent, version } from "../session/messages/sync.ts";
-import type { Connector } from "../transport/transport.ts";
+import type { Connector, Transport } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
@@ -195,7 +195,9 @@ export function createClient<const E extends Events = AnyEvents>(
   const budget = { ...defaultBudget, maxDepth: 80, maxValues: maxSnapshotLength };
   /** What this line speaks. */
   let packer = ownPacker;
-  const unpack = (data: string | Uint8Array, from = packer): unknown => from.unpack(data, budget);
+  /** What the newest frame is in: while the line moves, not always the same. */
+  let heardIn = ownPacker;
+  const unpack = (data: string | Uint8Array): unknown => heardIn.unpack(data, budget);
 
   const attempt = (run: () => void, where: string): void => {
     try {
@@ -265,12 +267,15 @@ export function createClient<const E extends Events = AnyEvents>(
     callbacks.failAll(new SyncError("closed", reason), isOver ? undefined : queue);
   };
 
+  const hello = (fields: object, settle: Settle): void =>
+    core.send("sync/hello", { v: version, ...identity, binary: packer.binary, ...fields }, settle);
+
   const heard: DownListener = {
     handshake(uid, data, theirs) {
       facts.handshake = [uid, data];
       line.dispatch("handshake");
       if (theirs > 0) {
-        core.send("sync/hello", { v: version, ...identity, binary: packer.binary }, (_, value) => {
+        hello({}, (_, value) => {
           const welcome = readWelcome(value);
           if (!welcome) {
             const refused = readErrorReply(value);
@@ -300,13 +305,12 @@ export function createClient<const E extends Events = AnyEvents>(
 
   const receive = (data: string | Uint8Array, from = packer): void =>
     attempt(() => {
-      if (data[0] === entriesMark)
-        heard.event(
-          "sync/entries",
-          readEntries(data as Uint8Array, (entry) => unpack(entry, from)),
-        );
-      else if (!readDown(unpack(data, from), heard)) throw new SyncError("malformed", "Not a Sente message");
+      heardIn = from;
+      if (data[0] === entriesMark) heard.event("sync/entries", readEntries(data as Uint8Array, unpack));
+      else if (!readDown(unpack(data), heard)) throw new SyncError("malformed", "Not a Sente message");
     }, "frame");
+
+  const spokenOn = ({ protocol }: Transport): Packer => upgrade?.packerFor(protocol) ?? ownPacker;
 
   const line = createLine({
     env,
@@ -314,9 +318,11 @@ export function createClient<const E extends Events = AnyEvents>(
     connector,
     target: target?.href ?? "",
     format: ownPacker,
-    events: upgrade ? { protocols: upgrade.protocols, onBetter: (transport, tell) => upgrading?.better(transport, tell) } : {},
+    events: upgrade
+      ? { protocols: upgrade.protocols, onBetter: (opened, tell) => upgrading?.better(opened, spokenOn(opened), tell) }
+      : {},
     accept(opened) {
-      packer = upgrade?.packerFor(opened.protocol) ?? ownPacker;
+      packer = spokenOn(opened);
       return packer.over?.(opened) ?? opened;
     },
     onFrame: receive,
@@ -333,7 +339,7 @@ export function createClient<const E extends Events = AnyEvents>(
   });
 
   const upgrading = upgrade?.attach({
-    env,
+    ...core,
     connector,
     line,
     get packer() {
@@ -347,9 +353,8 @@ export function createClient<const E extends Events = AnyEvents>(
     speak(next) {
       packer = next;
     },
-    receive,
-    ask: core.send,
-    hello: (fields, settle) => core.send("sync/hello", { v: version, ...identity, binary: packer.binary, ...fields }, settle),
+    hello,
+    refresh,
   });
   if (upgrading) parts.push(upgrading);
 

@@ -283,8 +283,7 @@ export function createHeld(
         name(0);
         offset = 0;
         forget();
-        const isDeleted = second === "deleted";
-        refuse(new SyncError(isDeleted ? second : "forbidden"), isDeleted ? second : "refused");
+        refuse(fromWireError({ code: second }), second === "deleted" ? second : "refused");
         tell(listeners, "cleared");
         return true;
       }

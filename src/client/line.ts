@@ -14,7 +14,8 @@ import {
   type LineState,
   stepLine,
 } from "../session/line-step.ts";
-import type { Connector, ConnectorEvents, Format, Transport } from "../transport/transport.ts";
+import type { Connector, ConnectorEvents, Format, Transport, TransportHandlers } from "../transport/transport.ts";
+import type { Packer } from "../wire/packer.ts";
 
 /** `code` is 0 where the socket never opened. */
 export interface SocketEnd {
@@ -32,7 +33,8 @@ export interface LineHost {
   readonly events: Pick<ConnectorEvents, "protocols" | "onBetter">;
   /** The transport as the line uses it. */
   accept(opened: Transport): Transport;
-  onFrame(data: string | Uint8Array): void;
+  /** `packer`: of a transport that another has taken the place of; else the line's. */
+  onFrame(data: string | Uint8Array, packer?: Packer): void;
   ping(): void;
   /** The line that carried the session is gone. */
   onLost(reason: CloseReason | undefined): void;
@@ -45,10 +47,10 @@ export interface Line {
   readonly state: LineState;
   readonly transport: Transport | undefined;
   dispatch(...event: LineEvent): void;
-  /** The same line goes on over another transport; the one before is the caller's. */
-  adopt(next: Transport): void;
-  /** Hears what that transport says, while it is the line's. */
-  listen(opened: Transport): void;
+  /** The same line goes on over another transport; the one before is the caller's, and so are the handlers of both. */
+  adopt(next: Transport): TransportHandlers;
+  /** A frame of this line came. */
+  hear(data: string | Uint8Array, packer?: Packer): void;
 }
 
 export function createLine(host: LineHost): Line {
@@ -64,20 +66,23 @@ export function createLine(host: LineHost): Line {
     dispatch(type, line, code);
   };
 
-  const listen = (opened: Transport, line = state.line): void => {
-    opened.handlers = {
-      onFrame(data) {
-        // A late word of an older line.
-        if (line !== state.line || transport !== opened) return;
-        heard++;
-        onFrame(data);
-      },
-      onClose(code, reason) {
-        if (transport === opened) transport = undefined;
-        ended("line-closed", line, code, reason);
-      },
-    };
+  const hear = (data: string | Uint8Array, packer?: Packer): void => {
+    heard++;
+    onFrame(data, packer);
   };
+
+  const handlersFor = (opened: Transport, line = state.line): TransportHandlers => ({
+    onFrame(data) {
+      // Else it is a late word of an older line.
+      if (line === state.line && transport === opened) hear(data);
+    },
+    onClose(code, reason) {
+      // Another one has taken its place.
+      if (transport && transport !== opened) return;
+      transport = undefined;
+      ended("line-closed", line, code, reason);
+    },
+  });
 
   const open = (line: number): void => {
     heard = 0;
@@ -85,7 +90,7 @@ export function createLine(host: LineHost): Line {
       ...host.events,
       onOpen(raw: Transport) {
         const opened = host.accept(raw);
-        listen(opened, line);
+        opened.handlers = handlersFor(opened, line);
         if (line !== state.line) return opened.terminate();
         transport = opened;
       },
@@ -130,9 +135,8 @@ export function createLine(host: LineHost): Line {
     dispatch,
     adopt(next) {
       transport = next;
-      listen(next);
-      onState();
+      return handlersFor(next);
     },
-    listen,
+    hear,
   };
 }

@@ -4,8 +4,9 @@
  * A better packer is agreed on in the one that both speak, and a connection in it is opened beside the first. A better transport is found by
  * the connector (fallback). Either way the session moves: the last message on the old connection is `:sync/move`, and what comes on the new one is
  * held until the server's `:sync/moved` has come on the old one.
- * Always: until the move begins, a failure changes nothing; after that it ends the line, and the next one resumes every topic at its position.
- * Rules: docs/protocol/upgrade.md UP1-UP6, MOVE1-MOVE9.
+ * Always: at most one move is under way; until it begins a failure changes nothing; after that it ends the line, and the next one resumes
+ * every topic at its position.
+ * Rules: docs/protocol/upgrade.md UP1-UP8, MOVE1-MOVE14.
  */
 import type { Env, Timer } from "../core/env.ts";
 import type { Settle } from "../session/callbacks.ts";
@@ -19,7 +20,7 @@ import type { Line } from "./line.ts";
 export interface UpgradeOptions {
   /** Better packers than the client's own, the best first. The server must have them, too. */
   readonly packers?: readonly Packer[];
-  /** A move that takes longer is given up, and the line with it. Default 15 000. */
+  /** A move that takes longer is given up; once it has begun, the line with it. Default 15 000. */
   readonly moveTimeoutMs?: number;
 }
 
@@ -28,16 +29,17 @@ export interface UpgradeHost {
   readonly env: Env;
   readonly connector: Connector;
   readonly line: Line;
+  /** What the line speaks. */
   readonly packer: Packer;
   /** The URL of one more connection of this client. */
   url(parameters: Readonly<Record<string, string>>): string;
   /** From now on that is what is sent in. */
   speak(packer: Packer): void;
-  /** Hears a frame as if it came on the line. */
-  receive(data: string | Uint8Array, packer: Packer): void;
-  ask(id: string, data: unknown, settle: Settle): void;
+  send(id: `chsk/${string}`, data: unknown): void;
   /** Hello, with more fields. */
-  hello(fields: Readonly<Record<string, unknown>>, settle: Settle): void;
+  hello(fields: { readonly move: true }, settle: Settle): void;
+  /** The line has another transport. */
+  refresh(): void;
 }
 
 export interface Upgrade {
@@ -49,14 +51,27 @@ export interface Upgrade {
 }
 
 export interface AttachedUpgrade {
-  /** The session is ready: agree on a packer. */
+  /** Hello was answered: the session may move. */
   ready(): void;
-  /** A better transport is open; `tell` gives its first message. */
-  better(transport: Transport, tell?: () => void, packer?: Packer): void;
-  /** Takes the server's last word on the old connection. */
-  receive(id: string): boolean;
+  /** A better transport is open, and `packer` spoken on it; `tell` gives its first message. */
+  better(opened: Transport, packer: Packer, tell: () => void): void;
+  /** Takes the server's answer about packers, and its last word on the old connection. */
+  receive(id: string, data: unknown): boolean;
   /** The line is gone, and with it whatever was on its way. */
   lost(): void;
+}
+
+/** A connection beside the line's. */
+interface Beside {
+  readonly transport: Transport;
+  readonly packer: Packer;
+}
+
+interface Move {
+  /** Leaves no connection but the line's. */
+  abandon(): void;
+  /** The server's last word on the old connection came; there once the move has begun. */
+  finish?(): void;
 }
 
 /** Must be the same as the server's. */
@@ -75,90 +90,131 @@ export function upgrade({ packers = [], moveTimeoutMs = 15_000 }: UpgradeOptions
 
 function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTimeoutMs: number): AttachedUpgrade {
   const { env, line } = host;
-  /** The move under way: how it ends, one way or the other. */
-  let move: { readonly finish: () => void; readonly abandon: () => void } | undefined;
+  const offered = [...byName.keys()];
+  let isReady = false;
+  let move: Move | undefined;
+  let timer: Timer | undefined;
+  /** A better transport, greeted by the server, that waits for its turn. */
+  let waiting: Beside | undefined;
 
-  const better = (next: Transport, tell: () => void = () => {}, packer: Packer = host.packer): void => {
-    const old = line.transport;
-    if (!old || move) return drop(next);
+  const start = (next: Move): void => {
+    move = next;
+    timer = env.setTimer(fail, moveTimeoutMs);
+  };
+  const end = (): void => {
+    move = undefined;
+    if (timer !== undefined) env.clearTimer(timer);
+    timer = undefined;
+  };
+  /** Who has to wait for that is let in. */
+  const fail = (): void => {
+    // What is on its way on two connections cannot be put in order any more: `lost` follows.
+    if (move?.finish) return line.dispatch("distrust");
+    move?.abandon();
+    end();
+    next();
+  };
+  const next = (): void => {
+    const beside = waiting;
+    if (!beside || move || !isReady) return;
+    waiting = undefined;
+    start({ abandon() {} });
+    begin(beside);
+  };
+
+  /** Listens beside the line: `greeted` once a server of ours has said its handshake, else `gone`. */
+  const listen = (opened: Transport, packer: Packer, greeted: (beside: Beside) => void, gone: () => void): Transport => {
+    const transport = packer.over?.(opened) ?? opened;
+    transport.handlers = {
+      onFrame(data) {
+        if (isOurs(data, packer)) return greeted({ transport, packer });
+        drop(transport);
+        gone();
+      },
+      onClose: gone,
+    };
+    return transport;
+  };
+
+  const begin = ({ transport, packer }: Beside): void => {
+    const old = line.transport as Transport;
     const before = host.packer;
-    const held: (string | Uint8Array)[] = [];
-    let timer: Timer | undefined;
-    let begun = false;
-
-    const end = (): void => {
-      move = undefined;
-      if (timer !== undefined) env.clearTimer(timer);
-    };
-    /** Nothing is lost by it but time: the next line resumes. */
-    const fail = (): void => {
-      end();
-      drop(old);
-      if (!begun) return drop(next);
-      host.speak(before);
-      line.dispatch("distrust");
-    };
-    const begin = (handshake: string | Uint8Array): void => {
-      if (!isOurs(handshake, packer) || line.transport !== old || line.state.name !== "connected") return abandon();
-      begun = true;
-      old.handlers = { onFrame: (data) => host.receive(data, before), onClose: fail };
-      old.send({ data: before.pack(wrap(event(moveEvent))), text: !before.binary });
-      host.speak(packer);
-      line.adopt(next);
-      next.handlers = { onFrame: (data) => void held.push(data), onClose: fail };
-      host.hello({ move: true }, (failed, welcome) => {
-        // It has no cursors here: as with any line that is lost, they are asked for anew.
-        if (!failed && (welcome as { readonly moved?: unknown } | null)?.moved !== true) line.dispatch("distrust");
-      });
-    };
-    const finish = (): void => {
+    const early: (string | Uint8Array)[] = [];
+    old.handlers = { onFrame: (data) => line.hear(data, before), onClose: fail };
+    transport.handlers = { onFrame: (data) => void early.push(data), onClose: fail };
+    old.send({ data: before.pack(wrap(event(moveEvent))), text: !before.binary });
+    host.speak(packer);
+    const handlers = line.adopt(transport);
+    (move as Move).abandon = () => drop(old);
+    (move as Move).finish = () => {
       end();
       old.handlers = silent;
       old.close(1000, "CLOSE_NORMAL");
-      line.listen(next);
-      for (const data of held) host.receive(data, packer);
+      transport.handlers = handlers;
+      host.refresh();
+      for (const data of early) handlers.onFrame(data);
     };
-    const abandon = (): void => {
-      end();
-      if (begun) drop(old);
-      else drop(next);
+    host.hello({ move: true }, (failed, welcome) => {
+      if (failed) return;
+      if ((welcome as { readonly moved?: unknown } | null)?.moved === true) ready();
+      else line.dispatch("distrust");
+    });
+  };
+
+  /** A connection beside this one, in a better packer. */
+  const open = (packer: Packer): void => {
+    let transport: Transport | undefined;
+    const opening = host.connector.open(
+      host.url({ packers: packer.name, move: "1" }),
+      {
+        onOpen(opened) {
+          transport = listen(opened, packer, begin, fail);
+        },
+        onFail: fail,
+        onBetter: (opened, tell) => better(opened, packer, tell),
+      },
+      packer,
+    );
+    start({ abandon: () => (transport ? drop(transport) : opening.cancel()) });
+  };
+
+  const better: AttachedUpgrade["better"] = (opened, packer, tell) => {
+    const greeted = (beside: Beside): void => {
+      if (waiting) drop(waiting.transport);
+      waiting = beside;
+      beside.transport.handlers = { ...silent, onClose: () => void (waiting === beside && (waiting = undefined)) };
+      next();
     };
-    next.handlers = { onFrame: begin, onClose: () => !begun && end() };
-    move = { finish, abandon };
-    timer = env.setTimer(() => (begun ? fail() : abandon()), moveTimeoutMs);
+    listen(opened, packer, greeted, () => {});
     tell();
+  };
+
+  const ready = (): void => {
+    isReady = true;
+    next();
+    if (!move && offered.length && !byName.has(host.packer.name)) {
+      host.send(messages.packerCapabilities, packerCapabilities([...offered, host.packer.name]));
+    }
   };
 
   return {
     better,
-    ready() {
-      const offered = [...byName.keys()];
-      if (!offered.length || byName.has(host.packer.name)) return;
-      host.ask(messages.packerCapabilities, packerCapabilities([...offered, host.packer.name]), (failed, value) => {
-        const chosen = failed ? undefined : byName.get(readPackerAgreement(value, offered) ?? "");
-        const current = line.transport;
-        if (!chosen || !current) return;
-        host.connector.open(
-          host.url({ packers: chosen.name, move: "1" }),
-          {
-            onOpen(raw) {
-              const transport = chosen.over?.(raw) ?? raw;
-              if (line.transport === current) better(transport, undefined, chosen);
-              else drop(transport);
-            },
-            // It goes on as it is; the next line tries again.
-            onFail() {},
-          },
-          chosen,
-        );
-      });
-    },
-    receive(id) {
-      if (id !== movedEvent) return false;
-      move?.finish();
+    ready,
+    receive(id, data) {
+      if (id === messages.packerAgreement) {
+        const chosen = byName.get(readPackerAgreement(data, offered) ?? "");
+        if (chosen && chosen !== host.packer && isReady && !move) open(chosen);
+      } else if (id === movedEvent) move?.finish?.();
+      else return false;
       return true;
     },
-    lost: () => move?.abandon(),
+    lost() {
+      isReady = false;
+      move?.abandon();
+      end();
+      if (waiting) drop(waiting.transport);
+      waiting = undefined;
+    },
   };
 }
 

@@ -66,7 +66,7 @@ const text = "text/plain; charset=utf-8";
 
 export interface Ajax {
   handle(request: IncomingMessage, response: ServerResponse, url: URL): void;
-  /** From now on no answer keeps its socket open for another request. */
+  /** From now on everybody is refused, and no answer keeps its socket open for another request. */
   close(): void;
 }
 
@@ -230,6 +230,7 @@ export function createAjax(door: AjaxDoor): Ajax {
   return {
     handle(request, response, url) {
       response.on("error", () => {});
+      if (isClosing) return refuse(request, response, { status: 503, body: "The server is closing" });
       if (request.method === "OPTIONS") return preflight(request, response, door.checks);
       const work = request.method === "GET" ? get : request.method === "POST" ? post : undefined;
       if (!work) {

@@ -2,7 +2,7 @@
  * What this server can do, what its clients say that they can, and the agreement on a better packer.
  *
  * Always: a client that says nothing is taken for a plain Sente one; what it says is bounded (capabilities.ts) and kept as long as its connection.
- * Rules: docs/protocol/capabilities.md CAP1-CAP16, docs/protocol/upgrade.md UP1-UP4.
+ * Rules: docs/protocol/capabilities.md CAP1-CAP25, docs/protocol/upgrade.md UP1-UP3.
  */
 
 import {
@@ -16,7 +16,6 @@ import {
 import { event } from "../session/messages/sente.ts";
 import { packerAgreement, readPackerCapabilities, upgrade } from "../session/messages/upgrade.ts";
 import { checkVersion, choosePacker } from "../session/negotiate.ts";
-import { isPlain } from "../wire/plain.ts";
 import type { Connection } from "./connection.ts";
 import { closeCodes, type ServerLimits } from "./limits.ts";
 
@@ -60,12 +59,11 @@ export function createCapable({ options, formats, limits, heartbeatMs, onClient,
     services: new Map(Object.entries(options.services ?? {})),
     extensions: options.extensions,
   };
-  const alone = announcement(own);
   const silent = defaultsFor("client");
 
   return {
     own,
-    announce: (data) => (data === null || data === undefined ? alone : isPlain(data) ? announcement(own, data) : data),
+    announce: (data) => announcement(own, data),
     hear(connection, id, data, callback) {
       switch (id) {
         case upgrade.clientInfo: {
@@ -75,7 +73,7 @@ export function createCapable({ options, formats, limits, heartbeatMs, onClient,
           if (callback !== null) connection.answer(callback, true);
           const refusal = checkVersion(own, theirs);
           if (refusal) {
-            connection.push(connection.framer.piece(event(upgrade.close, refusal)));
+            connection.control(connection.framer.event(upgrade.close, refusal));
             connection.flush();
             close(connection, closeCodes.unsupported, "unsupported version");
           } else onClient(connection, theirs);

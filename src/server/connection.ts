@@ -7,10 +7,12 @@
  *
  * Always: a reply leaves behind the entries that were appended before it (REPLY2); a connection that reads nothing
  * holds at most 64 KiB plus one flush, and `maxWaiting` small messages.
- * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6.
+ * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6; docs/protocol/capabilities.md CAP21-CAP24.
  */
+import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { Capabilities } from "../session/capabilities.ts";
+import { errorEvent, event } from "../session/messages/sente.ts";
 import type { Bucket } from "../tail/bucket.ts";
 import { createLanes, type LaneLimits, type Lanes } from "../tail/lanes.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
@@ -41,12 +43,17 @@ export interface ConnectionHost {
   nowMs(): number;
   readonly maxWaiting: number;
   readonly laneLimits: LaneLimits;
-  readonly counters: { droppedPushes: number; messagesOut: number };
+  readonly counters: { droppedPushes: number; messagesOut: number; tooLargeForPeer: number };
   receive(connection: Connection, data: string | Uint8Array): void;
   closed(connection: Connection, code: number, reason: string): void;
+  endSubscription(subscription: Subscription, code: "too-large"): void;
 }
 
 const none: readonly Subscription[] = [];
+
+function sizeOf({ data }: Frame): number {
+  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
+}
 
 export class Connection implements TransportHandlers {
   readonly id: string;
@@ -186,8 +193,17 @@ export class Connection implements TransportHandlers {
   /** Answers a request: the post that waits for it, or on this connection. */
   answer(callback: unknown, value: unknown): void {
     const { current } = this;
-    if (callback instanceof PostReply) callback.answer(value);
-    else current.reply(current.framer.message(value, callback));
+    if (callback instanceof PostReply) return callback.answer(value);
+    const frame = current.framer.message(value, callback);
+    if (sizeOf(frame) <= current.#maxBytes) return current.reply(frame);
+    current.#host.counters.tooLargeForPeer++;
+    const error = new SyncError("too-large", "The reply is larger than this client takes.");
+    if (current.session) current.reply(current.framer.message(event(errorEvent, toWireError(error)), callback));
+  }
+
+  /** The largest message that its client takes. */
+  get #maxBytes(): number {
+    return this.capabilities?.limits.maxMessageBytes ?? Number.POSITIVE_INFINITY;
   }
 
   /** A reply, an acknowledgement: leaves behind the entries appended before now. */
@@ -246,7 +262,7 @@ export class Connection implements TransportHandlers {
 
   /** Writes what may leave now; called by the server at the end of a turn. */
   flush(): void {
-    if (this.blockedSinceMs || this.closed || this.#flushAlone()) return;
+    if (this.blockedSinceMs || this.closed) return;
     const { transport } = this;
     transport.cork();
     let room = this.#flushLane("urgent", Number.POSITIVE_INFINITY);
@@ -260,18 +276,18 @@ export class Connection implements TransportHandlers {
     if (this.#pauses && this.waiting < this.#host.maxWaiting) this.resumeReading(pauseReasons.waiting);
   }
 
-  /** The common case, one cursor with one frame and nothing else, without gathering. False: it is not that case. */
-  #flushAlone(): boolean {
-    const subscription = this.#pending[0];
-    if (!subscription || this.#pending.length > 1 || this.waiting || this.#barrier || this.#pauses) return false;
-    const { topic, feed, cursor, state } = subscription;
+  /**
+   * Sends what is new to a cursor at once: the common case of a turn, one topic that grew and a connection with nothing else to say.
+   * False: it is not that case.
+   */
+  deliver(subscription: Subscription): boolean {
+    if (this.queued || this.blockedSinceMs || this.#pending.length || this.closed) return false;
+    const { feed, cursor, state } = subscription;
     if (state !== "live" || cursor + 1 < feed.tail.first || cursor + 1 >= feed.tail.next) return false;
-    const { frame, last } = topic.frame(feed, cursor + 1, this.compact);
-    if (last < feed.tail.next - 1) return false;
-    this.#pending.pop();
-    subscription.pending = false;
-    subscription.cursor = last;
-    if (!this.#send(frame)) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
+    const next = this.#nextEntries(subscription);
+    if (!next || next.last < feed.tail.next - 1) return false;
+    subscription.cursor = next.last;
+    if (!this.#send(next.frame)) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
     return true;
   }
 
@@ -310,12 +326,16 @@ export class Connection implements TransportHandlers {
     let done = 0;
     for (; done < pending.length && room && budget > 0; done++) {
       const subscription = pending[done] as Subscription;
-      const { topic, feed } = subscription;
+      const { feed } = subscription;
       subscription.pending = false;
       while (room && budget > 0) {
         if (subscription.snapshot) {
           const { snapshot } = subscription;
           const part = snapshot.parts[snapshot.next++] as Frame;
+          if (sizeOf(part) > this.#maxBytes) {
+            this.#giveUp(subscription);
+            break;
+          }
           budget -= part.data.length;
           room = this.#send(part);
           if (snapshot.next === snapshot.parts.length) {
@@ -331,10 +351,14 @@ export class Connection implements TransportHandlers {
           room = this.#overtaken(subscription);
           continue;
         }
-        const { frame, last } = topic.frame(feed, subscription.cursor + 1, this.compact);
-        budget -= frame.data.length;
-        subscription.cursor = last;
-        room = this.#send(frame);
+        const next = this.#nextEntries(subscription);
+        if (!next) {
+          this.#giveUp(subscription);
+          break;
+        }
+        budget -= next.frame.data.length;
+        subscription.cursor = next.last;
+        room = this.#send(next.frame);
       }
       if (subscription.snapshot || (subscription.state === "live" && subscription.cursor < feed.tail.next - 1)) {
         // Not finished: it stays, behind the others, so that one large topic does not starve the rest.
@@ -349,6 +373,29 @@ export class Connection implements TransportHandlers {
     if (done === pending.length) pending.length = 0;
     else this.#pending = pending.slice(done);
     return room;
+  }
+
+  /** The frame with its next entries; nothing where its client takes not even one of them. */
+  #nextEntries({ topic, feed, cursor }: Subscription): { readonly frame: Frame; readonly last: number } | undefined {
+    const first = cursor + 1;
+    const shared = topic.frame(feed, first, this.compact);
+    const maxBytes = this.#maxBytes;
+    if (sizeOf(shared.frame) <= maxBytes) return shared;
+    let last = feed.tail.rangeEnd(first, maxBytes);
+    for (;;) {
+      const frame = topic.entries(feed, first, last, this.compact);
+      if (sizeOf(frame) <= maxBytes) return { frame, last };
+      if (last === first) return undefined;
+      last = first + ((last - first) >> 1);
+    }
+  }
+
+  /** The topic has something that is larger than its client takes. */
+  #giveUp(subscription: Subscription): void {
+    this.#host.counters.tooLargeForPeer++;
+    subscription.state = "held";
+    subscription.snapshot = undefined;
+    this.#host.endSubscription(subscription, "too-large");
   }
 
   /** The tail dropped what this reader still wanted: it is told, and given a snapshot or the oldest entries kept. */
@@ -400,7 +447,13 @@ export class Connection implements TransportHandlers {
       const start = done;
       do bytes += (pushes[done++] as Uint8Array).length;
       while (done < Math.min(count, pushes.length) && bytes + (pushes[done] as Uint8Array).length <= maxJoinedBytes);
-      room = this.#send(this.framer.batch(pushes.slice(start, done)));
+      let batch = this.framer.batch(pushes.slice(start, done));
+      while (sizeOf(batch) > this.#maxBytes && done > start + 1) {
+        done = start + ((done - start) >> 1);
+        batch = this.framer.batch(pushes.slice(start, done));
+      }
+      if (sizeOf(batch) <= this.#maxBytes) room = this.#send(batch);
+      else this.#host.counters.tooLargeForPeer++;
     }
     if (done === pushes?.length) this.#pushes = undefined;
     else pushes?.splice(0, done);

@@ -4,7 +4,9 @@
 import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { Packer } from "../wire/packer.ts";
+import type { Bridge } from "./bridge.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Framer } from "./frames.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { Topics } from "./topics.ts";
 
@@ -17,6 +19,8 @@ export interface Counters {
   unhandledEvents: number;
   refused: number;
   droppedPushes: number;
+  /** Replies, pushes and entries that are larger than the client said it takes. */
+  tooLargeForPeer: number;
   ratePauses: number;
   closedStuck: number;
   closedSilent: number;
@@ -32,6 +36,10 @@ export interface ServerCore {
   readonly topics: Topics;
   readonly delivery: Delivery;
   readonly counters: Counters;
+  /** By path. */
+  readonly bridges: Map<string, Bridge>;
+  /** The one of that packer, which the server knows from then on. */
+  framerOf(packer: Packer): Framer;
   /** For what has no caller to tell. */
   report(error: unknown, where: string): void;
 }

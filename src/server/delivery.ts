@@ -42,8 +42,12 @@ export function createDelivery(env: Env): Delivery {
     topics = [];
     for (const topic of grown) {
       topic.dirty = false;
+      // Where more than one grew, a connection gets what is new in all of them with one write.
+      const isAlone = grown.length === 1;
       for (const subscription of topic.subscriptions) {
-        if (subscription.state !== "held") subscription.connection.wake(subscription);
+        const { connection } = subscription;
+        if (isAlone && connection.deliver(subscription)) continue;
+        if (subscription.state !== "held") connection.wake(subscription);
       }
     }
     const ready = connections;

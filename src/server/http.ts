@@ -3,7 +3,7 @@
  *
  * Always: every refused request is answered with a status and a line of text, and counted; nothing of a request is
  * believed before `authenticate` said who it is.
- * Rules: docs/protocol.md DOOR1-DOOR12.
+ * Rules: docs/protocol.md DOOR1-DOOR12; docs/protocol/ajax.md AJAX2.
  */
 import {
   createServer as createHttpServer,
@@ -18,6 +18,7 @@ import type { Env } from "../core/env.ts";
 import type { User } from "../core/register.ts";
 import { createWebSocketAcceptor } from "../transport/websocket-server.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
+import type { Bridge } from "./bridge.ts";
 import { writePortFile } from "./port-file.ts";
 import { checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
@@ -43,6 +44,8 @@ export interface Door extends Omit<AjaxDoor, "admit" | "check"> {
   readonly reject: Reject | undefined;
   /** False: no long polling. */
   readonly polling: boolean;
+  /** Paths that speak another protocol. */
+  readonly bridges: ReadonlyMap<string, Bridge>;
   /** Subprotocols that clients may ask for. */
   readonly protocols: ReadonlySet<string>;
   /** Who it is, or null. */
@@ -127,7 +130,8 @@ export function createDoors(door: Door): Doors {
 
   const ajax = createAjax({ ...door, check, admit: (context) => admitRequest(context, identify) });
 
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> => {
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer, url: URL, bridge?: Bridge): Promise<void> => {
+    bridge?.adapt(url);
     // Without a listener, a reset while we wait would end the process.
     const ignore = (): void => {};
     socket.on("error", ignore);
@@ -138,7 +142,9 @@ export function createDoors(door: Door): Doors {
     if (full) return refuse(socket, full);
     socket.off("error", ignore);
     acceptor.accept(request, socket, head, (transport, protocol) => {
-      door.enter(transport, url, user, door.framerFor(protocol ? [protocol.slice(protocolPrefix.length)] : []));
+      if (bridge) return door.enter(bridge.translate(transport), url, user, bridge.framer);
+      const asked = protocol ? [protocol.slice(protocolPrefix.length)] : (url.searchParams.get("packers")?.split(",") ?? []);
+      door.enter(transport, url, user, door.framerFor(asked));
     });
   };
 
@@ -151,7 +157,8 @@ export function createDoors(door: Door): Doors {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const url = urlOf(request);
       // Another path is somebody else's; where nobody else listens it must still be answered.
-      if (url?.pathname === path) void upgrade(request, socket, head, url);
+      const bridge = url && door.bridges.get(url.pathname);
+      if (url && (bridge || url.pathname === path)) void upgrade(request, socket, head, url, bridge);
       else if (server.listenerCount("upgrade") === 1)
         refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
     };

@@ -140,7 +140,7 @@ export function createInbound({
       boot,
       limits: wireLimits,
       user: connection.user,
-      binary: message.binary,
+      ...(message.binary && { binary: true }),
     };
     const stay = (): void => {
       if (connection.visiting) enter(connection);
@@ -150,10 +150,7 @@ export function createInbound({
       reply(welcome);
       return stay();
     }
-    moves.arrive(connection, (moved) => {
-      reply({ ...welcome, moved });
-      if (!moved) stay();
-    });
+    moves.arrive(connection, () => reply({ ...welcome, moved: true }));
   };
 
   const control = (connection: Connection, id: string, data: unknown, callback: unknown): boolean => {
@@ -222,6 +219,9 @@ export function createInbound({
       if (!up) return;
       switch (up.type) {
         case "event":
+          if (connection.visiting && up.id !== sync.hello) {
+            return malformed(connection, new SyncError("malformed", "What takes over from another says hello first."));
+          }
           if (connection.offersSync && up.id.startsWith("sync/")) {
             if (!control(connection, up.id, up.data, up.callback)) {
               malformed(connection, new SyncError("malformed", `Unreadable ${up.id}.`));

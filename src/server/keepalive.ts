@@ -32,7 +32,8 @@ export function check(connection: Connection, nowMs: number, options: KeepaliveO
     connection.checkAtMs = nowMs + options.keepaliveMs / 2;
     return "fine";
   }
-  if (connection.pinged) return "silent";
+  // Opened to take over from another, and it does not: nobody counts it.
+  if (connection.pinged || connection.visiting) return "silent";
   connection.pinged = true;
   connection.checkAtMs = nowMs + options.pingTimeoutMs;
   return "ping";

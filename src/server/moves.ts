@@ -2,14 +2,15 @@
  * A session that moves to another connection: its cursors, its replies and its pushes go over at one instant.
  *
  * Always: the old connection's last message is `:sync/moved`, behind everything that was to be said on it; nothing is said on the new one
- * before, but its handshake; what comes on the new one is handled after everything that came on the old one.
- * Rules: docs/protocol/upgrade.md MOVE1-MOVE9.
+ * before, but its handshake; what comes on the new one is handled after everything that came on the old one. A move that does not
+ * come about ends both connections.
+ * Rules: docs/protocol/upgrade.md MOVE1-MOVE14.
  */
 import type { Env } from "../core/env.ts";
 import { movedEvent } from "../session/messages/move.ts";
-import { event } from "../session/messages/sente.ts";
 import { type Connection, pauseReasons } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
+import { closeCodes } from "./limits.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Feed } from "./topic.ts";
 
@@ -21,30 +22,44 @@ const maxMoveMs = 10_000;
 export interface Moves {
   /** Nothing more will come on it. */
   leave(from: Connection): void;
-  /** Takes over from the connection of the same session that leaves; `done` is told whether there was one. */
-  arrive(to: Connection, done: (moved: boolean) => void): void;
+  /** Takes over from the connection of the same session that leaves; `done` is called once it has. */
+  arrive(to: Connection, done: () => void): void;
 }
 
-export function createMoves(env: Env, delivery: Delivery, tookOver: (from: Connection, to: Connection) => void): Moves {
+interface MovesHost {
+  readonly env: Env;
+  readonly delivery: Delivery;
+  /** Pushes go to the other from now on. */
+  tookOver(from: Connection, to: Connection): void;
+  close(connection: Connection, code: number, reason: string): void;
+  report(error: unknown, where: string): void;
+}
+
+export function createMoves({ env, delivery, tookOver, close, report }: MovesHost): Moves {
   const pause = (): Promise<void> => new Promise((resolve) => void env.setTimer(resolve, lookEveryMs));
 
-  /** The feeds of its cursors in another format, once it has nothing left to say; nothing where that does not come about. */
-  const settle = async (from: Connection, to: Connection): Promise<readonly Feed[] | undefined> => {
+  /** True once it has taken over; false where that does not come about. */
+  const move = async (from: Connection, to: Connection, done: () => void): Promise<boolean> => {
     const untilMs = env.monotonicMs() + maxMoveMs;
-    while (!from.closed && !to.closed && env.monotonicMs() < untilMs) {
+    while (!from.closing && !from.closed && !to.closed && env.monotonicMs() < untilMs) {
       await from.subscribing;
       const { subscriptions } = from;
       const feeds = await Promise.all(subscriptions.map(({ topic }) => topic.feed(to.framer)));
       delivery.flush();
-      const isStill = from.moving && !from.subscribing && from.subscriptions === subscriptions && !from.blockedSinceMs;
-      if (isStill && !from.waiting && from.caughtUp && subscriptions.every(({ snapshot }) => !snapshot)) return feeds;
+      // From here to the end in one go: an entry, a reply that came between would be on the wrong side.
+      if (isSilent(from) && from.subscriptions === subscriptions && !to.closed) {
+        takeOver(from, to, feeds);
+        done();
+        return true;
+      }
       await pause();
     }
-    return undefined;
+    return false;
   };
 
   const takeOver = (from: Connection, to: Connection, feeds: readonly Feed[]): void => {
-    from.push(from.framer.piece(event(movedEvent)));
+    from.control(from.framer.event(movedEvent, undefined));
+    from.flush();
     from.movedTo = to;
     to.granting = from.granting;
     to.subscriptions = from.subscriptions.map((subscription, at): Subscription => {
@@ -52,11 +67,11 @@ export function createMoves(env: Env, delivery: Delivery, tookOver: (from: Conne
       const moved: Subscription = { ...subscription, connection: to, feed: feeds[at] as Feed, pending: false };
       topic.subscriptions.delete(subscription);
       topic.subscriptions.add(moved);
-      from.forget(subscription);
       return moved;
     });
     from.subscriptions = [];
     tookOver(from, to);
+    close(from, closeCodes.normal, "moved");
   };
 
   return {
@@ -64,15 +79,21 @@ export function createMoves(env: Env, delivery: Delivery, tookOver: (from: Conne
       from.moving = true;
     },
     arrive(to, done) {
-      const from = to.session?.connections.find((other) => other !== to && !other.closed && !other.movedTo);
-      if (!from) return done(false);
+      // The newest: an older one may be one that the client has long given up.
+      const from = to.session?.connections.findLast((other) => other !== to && !other.closed && !other.movedTo);
+      const fail = (): void => {
+        for (const connection of from ? [from, to] : [to]) close(connection, closeCodes.normal, "not moved");
+      };
+      if (!from) return fail();
       // What was read already waits with it.
       to.awaitsMove = [];
       to.pauseReading(pauseReasons.move);
-      void settle(from, to).then((feeds) => {
-        if (to.closed) return;
-        if (feeds) takeOver(from, to, feeds);
-        done(feeds !== undefined);
+      const moved = move(from, to, done).catch((error: unknown) => {
+        report(error, "move");
+        return false;
+      });
+      void moved.then((hasMoved) => {
+        if (!hasMoved) return fail();
         to.resumeReading(pauseReasons.move);
         const early = to.awaitsMove ?? [];
         to.awaitsMove = undefined;
@@ -80,4 +101,11 @@ export function createMoves(env: Env, delivery: Delivery, tookOver: (from: Conne
       });
     },
   };
+}
+
+/** It has said and heard everything. */
+function isSilent(from: Connection): boolean {
+  const { closed, closing, moving, subscribing, subscriptions, blockedSinceMs, waiting, caughtUp } = from;
+  const isDone = moving && !subscribing && !waiting && caughtUp && !blockedSinceMs;
+  return isDone && !closed && !closing && subscriptions.every(({ snapshot }) => !snapshot);
 }

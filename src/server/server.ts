@@ -21,6 +21,7 @@ import { edn } from "../wire/edn.ts";
 import { ownBudget, type Packer } from "../wire/packer.ts";
 import { defaultLongPoll, type LongPollOptions } from "./ajax.ts";
 import { type CapabilityOptions, createCapable } from "./capable.ts";
+import type { Bridge } from "./bridge.ts";
 import { Connection } from "./connection.ts";
 import { type Counters, type ServerCore, setCore } from "./core.ts";
 import { createDelivery } from "./delivery.ts";
@@ -165,6 +166,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     unhandledEvents: 0,
     refused: 0,
     droppedPushes: 0,
+    tooLargeForPeer: 0,
     ratePauses: 0,
     closedStuck: 0,
     closedSilent: 0,
@@ -199,7 +201,13 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       for (const subscription of [...topic.subscriptions]) subscriptions.end(subscription, code);
     },
   });
-  const core: ServerCore = { env, limits, kept, topics, delivery, counters, report };
+  const bridges = new Map<string, Bridge>();
+  const framerOf = (packer: Packer): Framer => {
+    const known = framers.get(packer.name) ?? createFramer(packer);
+    framers.set(packer.name, known);
+    return known;
+  };
+  const core: ServerCore = { env, limits, kept, topics, delivery, counters, bridges, framerOf, report };
   const sessions = createSessions(env, limits);
   const subscriptions = createSubscriptions(core, options.authorize);
   const peers = new WeakMap<Connection, Peer>();
@@ -262,7 +270,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     users.replace(from, to);
     peers.set(to, peerOf(from));
   };
-  const moves = createMoves(env, delivery, tookOver);
+  const moves = createMoves({ env, delivery, tookOver, close, report });
   const capable = createCapable({
     options: options.capabilities ?? {},
     formats: [...(options.packers ?? []).map(({ name }) => name), framer.packer.name],
@@ -289,7 +297,11 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     users,
     close,
     returned,
-    enter: admitted,
+    enter(connection) {
+      const isFull = users.count(connection.user.id) >= limits.maxConnectionsPerUser;
+      if (isFull) close(connection, closeCodes.tooMany, "Too many connections of one user");
+      else admitted(connection);
+    },
     moves,
     capable,
   });
@@ -321,6 +333,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     laneLimits: { urgent: 4096, normal: limits.maxWaiting * 4, bulk: 1, lossy: 1 },
     counters,
     receive: inbound.receive,
+    endSubscription: subscriptions.end,
     closed,
   };
 
@@ -374,6 +387,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     reject: options.reject,
     polling: options.longPoll !== false,
     longPoll: { ...defaultLongPoll, ...options.longPoll },
+    bridges,
     protocols: new Set([...framers.keys()].map((name) => protocolPrefix + name)),
     report,
     authenticate: async (request, url) => (options.authenticate ? options.authenticate({ request, url }) : anonymous()),
@@ -438,7 +452,9 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     },
     broadcast(name, ...rest) {
       const piece = packing(name, (rest as [data?: unknown])[0]);
-      for (const connection of connections) connection.push(piece(connection.framer));
+      for (const connection of connections) {
+        if (!connection.visiting && !connection.movedTo) connection.push(piece(connection.framer));
+      }
     },
     listen: doors.listen,
     attach: doors.attach,

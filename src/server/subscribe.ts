@@ -218,7 +218,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
           connection.granting?.delete(id);
           // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
           if (granted.write !== false) granted.write = allowed;
-          decide(granted.write && !connection.closed);
+          decide(granted.write && !connection.current.closed);
         });
       } else {
         decide(granted.write);

@@ -109,16 +109,17 @@ export class Topic {
     const key = compact ? -first : first;
     let made = feed.frames.get(key);
     if (!made) {
-      const { framer, tail } = feed;
-      const last = tail.rangeEnd(first, maxJoinedBytes);
-      made = {
-        frame: compact ? framer.compactEntries(this.id, tail, first, last) : framer.entries(this.id, tail, first, last),
-        last,
-      };
+      const last = feed.tail.rangeEnd(first, maxJoinedBytes);
+      made = { frame: this.entries(feed, first, last, compact), last };
       feed.frames.set(key, made);
       this.#options.onFrame(this);
     }
     return made;
+  }
+
+  /** A frame of its own, for a reader that takes no larger one. */
+  entries({ framer, tail }: Feed, first: number, last: number, compact: boolean): Frame {
+    return compact ? framer.compactEntries(this.id, tail, first, last) : framer.entries(this.id, tail, first, last);
   }
 
   /** The state at the head. */

@@ -1,23 +1,38 @@
 /**
  * One way to connect after another: a WebSocket where the network lets it through, long polling where it does not.
  *
- * A way counts as open when the server's first message has come through it, not when its socket opens: some networks let a WebSocket open and
- * nothing pass. What works is remembered, so that the next connection does not wait again; while a later way is used an earlier one is tried
- * now and then, and offered when its first message comes.
- * Always: at most one try and one probe are under way; what was offered and not taken is closed.
- * Rules: docs/protocol/ajax.md FALL1-FALL6.
+ * What works is remembered, so that the next connection does not wait again; while a later way is used, the earlier ones are tried
+ * now and then beside it, and what is found is offered to the owner, or kept for its next connection.
+ * Always: of one connection, at most one try is under way; what nobody takes is closed.
+ * Rules: docs/protocol/long-poll.md FALL1-FALL10.
  */
 import { type Env, realEnv, type Timer } from "../core/env.ts";
-import type { Connector, ConnectorEvents, Format, Transport } from "./transport.ts";
+import { type Candidate, type Trial, tryConnector } from "./candidate.ts";
+import type { Connector, ConnectorEvents, Format } from "./transport.ts";
 
 export interface FallbackOptions {
-  /** An opened way without a first message is given up after so long. Default 5 000. */
+  /** A way without a first message is given up after so long. Default 5 000. */
   readonly handshakeMs?: number;
-  /** How often an earlier way is tried again. Default 60 000. */
+  /** How often the earlier ways are tried again. Default 60 000. */
   readonly retryMs?: number;
   /** Calls back when the network may be another one; returns how to stop. Default: `online` and changes of `navigator.connection`. */
   readonly onNetwork?: (run: () => void) => () => void;
   readonly env?: Env;
+}
+
+/** What was found waits so long for the next connection. */
+const keptMs = 10_000;
+
+/** What one connection was asked for with. */
+interface Wish {
+  readonly url: string;
+  readonly events: ConnectorEvents;
+  readonly format: Format | undefined;
+}
+
+interface Kept {
+  readonly way: number;
+  readonly candidate: Candidate;
 }
 
 /** Tries `connectors` in their order. */
@@ -25,166 +40,145 @@ export function fallback(connectors: readonly Connector[], options: FallbackOpti
   const { handshakeMs = 5000, retryMs = 60_000, env = realEnv, onNetwork = listenToNetwork } = options;
   /** The way that worked last on this network. */
   let preferred = 0;
-  let ready: Found | undefined;
+  /** Found for the next connection to a URL. */
+  const kept = new Map<string, Kept>();
 
-  /** Opens a way and waits for its first message; `done` gets the transport, which tells that message once handlers are set. */
-  const open = (
-    connector: Connector,
-    url: string,
-    format: Format | undefined,
-    done: (found: Found | undefined, reason: string) => void,
-  ): { cancel(): void } => {
-    let transport: Transport | undefined;
-    let settled = false;
-    const settle = (found: Found | undefined, reason: string): void => {
-      if (settled) return;
-      settled = true;
-      env.clearTimer(timer);
-      if (!found) stop();
-      done(found, reason);
-    };
-    const timer = env.setTimer(() => settle(undefined, `${connector.name}: no handshake within ${handshakeMs} ms`), handshakeMs);
-    const opening = connector.open(
-      url,
-      {
-        onOpen(opened) {
-          transport = opened;
-          opened.handlers = {
-            onFrame: (first) => settle({ transport: opened, first }, ""),
-            onClose: (code, reason) => settle(undefined, `${connector.name}: closed with ${code} ${reason}`),
-          };
-        },
-        onFail: (reason) => settle(undefined, `${connector.name}: ${reason}`),
-      },
-      format,
-    );
+  const tryWay = (
+    way: number,
+    { url, events, format }: Wish,
+    done: (found: Candidate | undefined, reason: string) => void,
+  ): Trial => tryConnector({ env, handshakeMs }, connectors[way] as Connector, url, events, format, done);
+
+  const use = (way: number, candidate: Candidate, wish: Wish, firstLookMs: number): void => {
+    preferred = way;
+    if (way > 0) lookForBetter(way, candidate, wish, firstLookMs);
+    wish.events.onOpen(candidate);
+    candidate.tell();
+  };
+
+  /** While `used` lives, tries the ways before `way`. */
+  const lookForBetter = (way: number, used: Candidate, wish: Wish, firstLookMs: number): void => {
+    let trial: Trial | undefined;
+    let timer: Timer | undefined;
     const stop = (): void => {
-      if (!transport) return opening.cancel();
-      transport.handlers = { onFrame() {}, onClose() {} };
-      transport.terminate();
+      trial?.cancel();
+      if (timer !== undefined) env.clearTimer(timer);
+      timer = undefined;
     };
-    return {
-      cancel() {
-        if (settled) return;
-        settled = true;
-        env.clearTimer(timer);
-        stop();
-      },
+    const look = (earlier: number): void => {
+      if (earlier === way) return lookIn(retryMs);
+      trial = tryWay(earlier, beside(wish), (found) => {
+        if (!found) return look(earlier + 1);
+        preferred = earlier;
+        if (!wish.events.onBetter) {
+          keep(wish.url, { way: earlier, candidate: found });
+          return used.close(1000, "CLOSE_NORMAL");
+        }
+        // It need not be taken.
+        lookIn(retryMs);
+        if (earlier > 0) lookForBetter(earlier, found, wish, retryMs);
+        wish.events.onBetter(found, () => found.tell());
+      });
     };
+    const lookIn = (delayMs: number): void => {
+      timer = env.setTimer(() => look(0), delayMs);
+    };
+    const unlisten = onNetwork(() => {
+      preferred = 0;
+      stop();
+      look(0);
+    });
+    used.onEnd = () => {
+      stop();
+      unlisten();
+    };
+    lookIn(firstLookMs);
+  };
+
+  const keep = (url: string, found: Kept): void => {
+    const { candidate } = found;
+    kept.get(url)?.candidate.terminate();
+    kept.set(url, found);
+    const timer = env.setTimer(() => candidate.terminate(), keptMs);
+    candidate.onEnd = () => {
+      env.clearTimer(timer);
+      if (kept.get(url) === found) kept.delete(url);
+    };
+  };
+
+  /** What was kept for it, if it still lives. */
+  const takeKept = (url: string): Kept | undefined => {
+    const found = kept.get(url);
+    // Its owner decides about it from now on.
+    found?.candidate.onEnd();
+    if (found) found.candidate.onEnd = () => {};
+    return found;
   };
 
   return {
     name: connectors.map(({ name }) => name).join("+"),
     open(url, events, format) {
-      let current: { cancel(): void } = { cancel() {} };
-      if (ready) {
-        const found = ready;
-        ready = undefined;
-        let cancelled = false;
-        env.endOfTurn(() => (cancelled ? found.transport.terminate() : hand(found, events)));
-        return { cancel: () => void (cancelled = true) };
-      }
+      const wish = { url, events, format };
       const reasons: string[] = [];
-      const tryNext = (at: number): void => {
-        const connector = connectors[at] as Connector;
-        current = open(connector, url, format, (found, reason) => {
-          if (found) {
-            preferred = at;
-            hand(found, events);
-            if (at > 0) watch(url, format, events, found.transport);
-            return;
-          }
-          reasons.push(reason);
-          // From the remembered way on, then those before it: the network may be another one by now.
-          const tried = reasons.length;
-          const order = [...connectors.keys()].slice(preferred).concat([...connectors.keys()].slice(0, preferred));
-          const next = order[tried];
-          if (next !== undefined) return tryNext(next);
+      // From the remembered way on, then those before it.
+      const ways = [...connectors.keys()].map((index) => (preferred + index) % connectors.length);
+      // Earlier ways that are passed over now are tried as soon as it is open.
+      const firstLookMs = preferred > 0 ? 0 : retryMs;
+      let trial: Trial | undefined;
+      let isCancelled = false;
+
+      const tryNext = (): void => {
+        const way = ways.shift();
+        if (way === undefined) {
           preferred = 0;
-          events.onFail(reasons.join("; "));
+          return events.onFail(reasons.join("; "));
+        }
+        trial = tryWay(way, wish, (found, reason) => {
+          if (found) return use(way, found, wish, firstLookMs);
+          reasons.push(reason);
+          tryNext();
         });
       };
-      tryNext(preferred);
-      return { cancel: () => current.cancel() };
+
+      const ready = takeKept(url);
+      if (!ready) tryNext();
+      else {
+        env.endOfTurn(() => {
+          if (isCancelled) ready.candidate.terminate();
+          else if (ready.candidate.isOver) tryNext();
+          else use(ready.way, ready.candidate, wish, retryMs);
+        });
+      }
+      return {
+        cancel() {
+          isCancelled = true;
+          trial?.cancel();
+        },
+      };
     },
   };
-
-  /** While `used` lives, looks whether an earlier way works by now. */
-  function watch(url: string, format: Format | undefined, events: ConnectorEvents, used: Transport): void {
-    let probe: { cancel(): void } | undefined;
-    let timer: Timer | undefined;
-    const stop = (): void => {
-      if (timer !== undefined) env.clearTimer(timer);
-      probe?.cancel();
-      unlisten();
-    };
-    const look = (): void => {
-      probe?.cancel();
-      probe = open(connectors[0] as Connector, `${url}&move=1`, format, (found) => {
-        if (!found) return arm();
-        preferred = 0;
-        stop();
-        if (events.onBetter) return events.onBetter(found.transport, () => found.transport.handlers.onFrame(found.first));
-        // It waits for the line to come back.
-        keep(found);
-        used.close(1000, "CLOSE_NORMAL");
-      });
-    };
-    const arm = (): void => {
-      timer = env.setTimer(look, retryMs);
-    };
-    const unlisten = onNetwork(() => {
-      preferred = 0;
-      if (timer !== undefined) env.clearTimer(timer);
-      look();
-    });
-    arm();
-    // The owner sets its handlers now; whatever ends the connection ends the looking.
-    const { handlers } = used;
-    used.handlers = {
-      onFrame: (data) => handlers.onFrame(data),
-      onDrain: () => handlers.onDrain?.(),
-      onClose(code, reason) {
-        stop();
-        handlers.onClose(code, reason);
-      },
-    };
-  }
-
-  /** Holds what was found for the next `open`. */
-  function keep(found: Found): void {
-    ready = found;
-    found.transport.handlers = {
-      onFrame() {},
-      onClose() {
-        if (ready === found) ready = undefined;
-      },
-    };
-  }
 }
 
-interface Found {
-  readonly transport: Transport;
-  readonly first: string | Uint8Array;
+/** A connection beside the one in use, for the same session: the server makes nothing of it before it says hello. */
+function beside(wish: Wish): Wish {
+  const url = new URL(wish.url);
+  url.searchParams.set("move", "1");
+  return { ...wish, url: url.href };
 }
 
-function hand({ transport, first }: Found, events: ConnectorEvents): void {
-  events.onOpen(transport);
-  transport.handlers.onFrame(first);
-}
-
-interface NetworkInformation {
+interface Place {
   addEventListener?(name: string, run: () => void): void;
   removeEventListener?(name: string, run: () => void): void;
 }
 
 function listenToNetwork(run: () => void): () => void {
-  const place = globalThis as NetworkInformation & { navigator?: { connection?: NetworkInformation } };
-  const connection = place.navigator?.connection;
-  place.addEventListener?.("online", run);
-  connection?.addEventListener?.("change", run);
+  const place = globalThis as Place & { navigator?: { connection?: Place } };
+  const signs = [
+    [place, "online"],
+    [place.navigator?.connection, "change"],
+  ] as const;
+  for (const [target, name] of signs) target?.addEventListener?.(name, run);
   return () => {
-    place.removeEventListener?.("online", run);
-    connection?.removeEventListener?.("change", run);
+    for (const [target, name] of signs) target?.removeEventListener?.(name, run);
   };
 }

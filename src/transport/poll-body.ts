@@ -85,6 +85,6 @@ export function readPollBody(body: Uint8Array): PollBody {
 /** Codes as a WebSocket's close frame may have them: 1006 says that nothing was said. */
 function readClose(bytes: Uint8Array): { readonly code: number; readonly reason: string } {
   const code = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint16(0);
-  if (code < 1000 || code > 4999 || code === 1006) throw new RangeError();
+  if (code < 1000 || code > 4999 || code === 1006) throw new RangeError("No code to close with");
   return { code, reason: decoder.decode(bytes.subarray(2)) };
 }

@@ -53,6 +53,11 @@ export interface Format {
   readonly binary: boolean;
   pack(value: unknown): string | Uint8Array<ArrayBuffer>;
   unpack(packed: string | Uint8Array): unknown;
+  /** What becomes of a whole frame after `pack` and before `unpack`. */
+  readonly seal?: {
+    close(payload: Uint8Array): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+    open(sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  };
 }
 
 export interface ConnectorEvents {
@@ -60,7 +65,7 @@ export interface ConnectorEvents {
   onFail(reason: string): void;
   /** Subprotocols to ask for, where the transport has such. */
   readonly protocols?: readonly string[];
-  /** A better way is open beside the one in use; `tell` gives its first message, once its handlers are set. Called at most once. */
+  /** A better way is open beside the one in use; `tell` gives its first message, once its handlers are set. Offered again later if not taken. */
   onBetter?(transport: Transport, tell: () => void): void;
 }
 

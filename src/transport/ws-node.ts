@@ -6,7 +6,7 @@ import { WebSocket as NodeWebSocket } from "ws";
 import type { WebSocketConstructor } from "./ws-global.ts";
 
 export const WebSocket: WebSocketConstructor = class extends NodeWebSocket {
-  constructor(url: string) {
-    super(url, { perMessageDeflate: false });
+  constructor(url: string, protocols?: string[]) {
+    super(url, protocols, { perMessageDeflate: false });
   }
 };

@@ -8,7 +8,7 @@
 const base = 44;
 const firstDigit = 48;
 
-export const maxCodes = base * base;
+export const maxCodes: number = base * base;
 
 /** True for a key, keyword, symbol or tag that counts. */
 export function isCacheable(text: string): boolean {

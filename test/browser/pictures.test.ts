@@ -3,6 +3,7 @@
  * the gallery and the README take theirs from; the others go to a temporary folder. Somebody looks at them.
  */
 import { statSync } from "node:fs";
+import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
 import { imagePath, isUpdate, openWorld, takePicture, type Window, type World } from "./gallery.ts";
@@ -33,6 +34,7 @@ const pages: readonly [name: string, path: string, isKept: boolean][] = [
   ["dashboard-svelte", "/dashboard/svelte/", true],
   ["quick-start-react", "/quick-start/react", false],
   ["quick-start-svelte", "/quick-start/svelte/", false],
+  ["peers", "/peers/react", false],
   ["getting-started", "/guides/getting-started", false],
   ["stores", "/guides/stores", false],
   ["connection-states", "/guides/connection-states", false],
@@ -48,10 +50,23 @@ const isReady = async ({ page }: Window): Promise<void> => {
   );
 };
 
+/** Everybody has found something, and is still at it. */
+async function atWork({ page }: Window, work: Locator): Promise<void> {
+  await page.locator('[data-peer="child"] button:enabled').first().waitFor();
+  await work.click();
+  await page.waitForFunction(
+    () =>
+      document.querySelectorAll("[data-peer]").length === 2 &&
+      document.querySelectorAll("tr[data-offset]").length > 5 &&
+      ![...document.querySelectorAll(".figure strong")].some((figure) => figure.textContent === "0"),
+  );
+}
+
 test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_000 }, async () => {
   const cards = [
     ["dashboard-card", "/dashboard/react", { width: 1120, height: 700 }, 1],
     ["quick-start-card", "/quick-start/react", { width: 480, height: 300 }, 2],
+    ["peers-card", "/peers/react", { width: 960, height: 600 }, 1],
   ] as const;
   for (const colorScheme of schemes) {
     for (const [name, path, viewport, deviceScaleFactor] of cards) {
@@ -60,9 +75,13 @@ test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_
       await window.page.addStyleTag({ content: ".intro { display: none !important }" });
       const visit = window.page.getByRole("button", { name: "Visit the page" });
       if (await visit.count()) await visit.click({ clickCount: 7 });
+      const work = window.page.getByRole("button", { name: "Set everybody to work" });
+      if (await work.count()) await atWork(window, work);
       await window.page.waitForTimeout(300);
       await window.page.screenshot({ path: imagePath(`${name}-${colorScheme}`, true) });
       expect(window.faults).toEqual([]);
+      // The next picture's window would have it as a peer.
+      if (await work.count()) await window.page.close();
     }
   }
 });

@@ -15,6 +15,9 @@ export type Step =
       /** Of a binary frame, which has no text. */
       readonly bytes?: Uint8Array;
     }
+  | { readonly type: "close"; readonly line: number; readonly from: "client" | "server"; readonly code: number };
+
+export type HttpStep =
   | {
       readonly type: "request";
       readonly id: number;
@@ -23,12 +26,13 @@ export type Step =
       readonly headers: Readonly<Record<string, string>>;
       readonly body: Uint8Array;
     }
-  | { readonly type: "response"; readonly id: number; readonly status: number; readonly body: Uint8Array }
-  | { readonly type: "close"; readonly line: number; readonly from: "client" | "server"; readonly code: number };
+  | { readonly type: "response"; readonly id: number; readonly status: number; readonly body: Uint8Array };
 
 export interface Recording {
   readonly name: string;
   readonly steps: readonly Step[];
+  /** Of a session that polls. */
+  readonly http: readonly HttpStep[];
   /** Sente's own names. */
   readonly serverOptions: {
     readonly "ws-kalive-ms"?: number;
@@ -67,23 +71,25 @@ export function exchange(name: string): Recording {
   const found = exchanges.find((each) => each.name === name);
   if (!found) throw new Error(`No exchange ${name}`);
   const closed = new Set<number>();
-  const steps = found.steps.flatMap((step): Step[] => {
-    const { kind, id, url = "", from = "", text = "", hex, code = 0, method = "", headers = {}, status = 0 } = step;
+  const http = found.steps.flatMap((step): HttpStep[] => {
+    const { kind, id, method = "", url: path = "", headers = {}, status = 0 } = step;
     const body = step.body_hex === undefined ? Buffer.from(step.body_text ?? "") : Buffer.from(step.body_hex, "hex");
+    if (kind === "http-request") return [{ type: "request", id, method, path, headers, body }];
+    return kind === "http-response" ? [{ type: "response", id, status, body }] : [];
+  });
+  const steps = found.steps.flatMap(({ kind, id, url = "", from = "", text = "", hex, code = 0 }): Step[] => {
     const side = from.startsWith("client") ? "client" : "server";
     if (kind === "ws-upgrade-request") return [{ type: "open", line: id, path: url }];
     if (kind === "ws-frame") {
       const bytes = hex === undefined ? {} : { bytes: Buffer.from(hex, "hex") };
       return [{ type: "frame", line: id, from: side, text, ...bytes }];
     }
-    if (kind === "http-request") return [{ type: "request", id, method, path: url, headers, body }];
-    if (kind === "http-response") return [{ type: "response", id, status, body }];
     // The proxy saw both sockets close; who was first closed it.
     if (kind !== "ws-close" || closed.has(id)) return [];
     closed.add(id);
     return [{ type: "close", line: id, from: side, code }];
   });
-  return { name, steps, serverOptions: found.server_opts, packer: found.packer };
+  return { name, steps, http, serverOptions: found.server_opts, packer: found.packer };
 }
 
 interface RawStep {
@@ -105,6 +111,12 @@ export function rawSessions(): readonly Recording[] {
     });
     // One of them begins with the handshake, whose user id tells who connected.
     if (converted[0]?.type !== "open") converted.unshift({ type: "open", line: 1, path: "/chsk?client-id=raw1&uid=na" });
-    return { name: source, steps: converted, serverOptions: Object.fromEntries(options) as Recording["serverOptions"], packer: "edn" };
+    return {
+      name: source,
+      steps: converted,
+      http: [],
+      serverOptions: Object.fromEntries(options) as Recording["serverOptions"],
+      packer: "edn",
+    };
   });
 }

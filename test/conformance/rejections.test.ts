@@ -1,6 +1,7 @@
 /** Every recorded refusal of Sente's server, and every request that it let pass, against ours: the same status, the same body. */
-import { readFileSync } from "node:fs";
+
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { edn } from "sente-sync/packers/edn";
 import { createServer } from "sente-sync/server";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,7 +10,12 @@ import { ask } from "../support/http-client.ts";
 
 interface Case {
   readonly description: string;
-  readonly request: { readonly method: string; readonly path: string; readonly headers: Record<string, string>; readonly body?: string };
+  readonly request: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Record<string, string>;
+    readonly body?: string;
+  };
   readonly response: { readonly status: number; readonly body?: string; readonly first_frame?: string };
 }
 

@@ -56,7 +56,7 @@ async function replay(recording: Recording): Promise<void> {
   const open = new Map<number, Exchange>();
   const unanswered = new Set<number>();
   let sent = 0;
-  for (const step of recording.steps) {
+  for (const step of recording.http) {
     if (step.type === "request") {
       const { method, path, body } = step;
       const uid = userOfPosts[recording.name];
@@ -86,8 +86,8 @@ async function replay(recording: Recording): Promise<void> {
   }
   expect(errors).toEqual([]);
   // What had no answer when the client went has none here either.
-  const pending = recording.steps.flatMap((step) => (step.type === "request" ? [step.id] : []));
-  const answered = new Set(recording.steps.flatMap((step) => (step.type === "response" ? [step.id] : [])));
+  const pending = recording.http.flatMap((step) => (step.type === "request" ? [step.id] : []));
+  const answered = new Set(recording.http.flatMap((step) => (step.type === "response" ? [step.id] : [])));
   expect([...unanswered]).toEqual(pending.filter((id) => !answered.has(id)));
   for (const { abort } of open.values()) abort();
 }
@@ -103,30 +103,33 @@ test.each([
 
 test("AJAX5 three pushes of one turn are one batch, and two flushed ones go to two polls", () => {
   // As recorded, so that the sessions above do prove it.
-  const { steps, packer } = exchange("cljs-ajax-edn");
+  const { http, packer } = exchange("cljs-ajax-edn");
   const { read } = codingOf(packer);
-  const bodies = steps.flatMap((step) => (step.type === "response" ? [read(step.body)] : []));
+  const bodies = http.flatMap((step) => (step.type === "response" ? [read(step.body)] : []));
   const pushed = (i: number): unknown[] => [keyword("test/pushed"), i];
   expect(bodies).toContainEqual([[pushed(0), pushed(1), pushed(2)], null]);
   expect(bodies).toContainEqual([[pushed(0)], null]);
   expect(bodies).toContainEqual([[pushed(1)], null]);
 });
 
-test.each(["cljs-ajax-edn", "cljs-ajax-msgpack"])("AJAX6 a POST of %s that waits for its reply is answered with :chsk/timeout", async (name) => {
-  const recording = exchange(name);
-  const coding = codingOf(recording.packer);
-  const sync = serve({ serverOptions: { "lp-timeout-ms": 500 } }, coding, () => {});
-  sync.on("test/no-reply", () => new Promise(() => {}));
-  const port = await sync.listen(0, { host: "127.0.0.1" });
-  const packed = coding.write([[keyword("test/no-reply")], keyword("ajax")]);
-  const { status, body } = await request(
-    port,
-    typeof packed === "string"
-      ? { method: "POST", path: "/chsk", body: new URLSearchParams({ "client-id": "a", "ppstr": packed }).toString() }
-      : { method: "POST", path: "/chsk?client-id=a&binary%3F=true", body: packed },
-  ).answer;
-  expect([status, coding.read(body)]).toStrictEqual([200, [keyword("chsk/timeout"), null]]);
-});
+test.each(["cljs-ajax-edn", "cljs-ajax-msgpack"])(
+  "AJAX6 a POST of %s that waits for its reply is answered with :chsk/timeout",
+  async (name) => {
+    const recording = exchange(name);
+    const coding = codingOf(recording.packer);
+    const sync = serve({ serverOptions: { "lp-timeout-ms": 500 } }, coding, () => {});
+    sync.on("test/no-reply", () => new Promise(() => {}));
+    const port = await sync.listen(0, { host: "127.0.0.1" });
+    const packed = coding.write([[keyword("test/no-reply")], keyword("ajax")]);
+    const { status, body } = await request(
+      port,
+      typeof packed === "string"
+        ? { method: "POST", path: "/chsk", body: new URLSearchParams({ "client-id": "a", "ppstr": packed }).toString() }
+        : { method: "POST", path: "/chsk?client-id=a&binary%3F=true", body: packed },
+    ).answer;
+    expect([status, coding.read(body)]).toStrictEqual([200, [keyword("chsk/timeout"), null]]);
+  },
+);
 
 test.each([
   ["msgpack", 0],

@@ -137,8 +137,9 @@ test.each([
 test.each([
   ["json", transit()],
   ["verbose", transit({ verbose: true })],
-])("WRAP1, HAND1, EVENT1, REPLY1 and REPLY4 as Sente's server answered in jvm-ws-edn, its values carried by transit, %s", (_, packer) =>
-  replay(exchange("jvm-ws-edn"), coding(packer)),
+])(
+  "WRAP1, HAND1, EVENT1, REPLY1 and REPLY4 as Sente's server answered in jvm-ws-edn, its values carried by transit, %s",
+  (_, packer) => replay(exchange("jvm-ws-edn"), coding(packer)),
 );
 
 test.each(rawSessions().map((recording) => [recording.name, recording] as const))(

@@ -11,7 +11,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { keyword, List, Sym, Uuid } from "sente-sync";
 
-const nbb = createRequire(import.meta.url).resolve("nbb/cli.js");
+const require = createRequire(import.meta.url);
+const nbb = require.resolve("nbb/cli.js");
 
 export interface Peer {
   tell(command: string): void;

@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Frame, Transport, TransportHandlers } from "../../src/transport/transport.ts";
 import { websocket } from "../../src/transport/websocket.ts";
+import type { Splice } from "../../src/wire/packer.ts";
 import { createWorld, pushed, type RawPeer, roomRef, text, type World } from "./world.ts";
 
 const item = { topic: "room", kind: "channel", since: null };

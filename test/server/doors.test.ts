@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { createServer as createHttpServer, request as httpRequest } from "node:http";
+import { createServer as createHttpServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { createServer, type ServerOptions } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { originAllowed } from "../../src/server/http.ts";
+import { type Checks, checkRequest } from "../../src/server/request.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { createWorld, RawPeer } from "./world.ts";
 
@@ -47,13 +47,20 @@ async function listen(options: ServerOptions = {}) {
   return { sync, errors, port: await sync.listen(0, { host: "127.0.0.1" }) };
 }
 
-test("DOOR1 the path is /chsk; another is 404, and plain HTTP is told that this port speaks WebSocket", async () => {
+/** Why a request with these headers may not pass, by its checks alone. */
+function refusal(headers: Record<string, string | undefined>, checks: Partial<Checks>, query = "client-id=a") {
+  const request = { method: "GET", headers } as unknown as IncomingMessage;
+  const url = new URL(`ws://x/chsk?${query}`);
+  return checkRequest({ request, url }, { origins: [], requireOrigin: false, csrfToken: undefined, ...checks });
+}
+
+test("DOOR1 the path is /chsk; another is 404", async () => {
   const { sync, port } = await listen();
   expect((await upgrade(port, "/chsk?client-id=a")).status).toBe(101);
   expect(await upgrade(port, "/other?client-id=a")).toMatchObject({ status: 404, body: "Not found" });
   expect(await upgrade(port, "/chsk/?client-id=a")).toMatchObject({ status: 404 });
-  const response = await fetch(`http://127.0.0.1:${port}/chsk`);
-  expect([response.status, await response.text()]).toEqual([426, "This port speaks WebSocket."]);
+  const response = await fetch(`http://127.0.0.1:${port}/other?client-id=a`);
+  expect([response.status, await response.text()]).toEqual([404, "Not found"]);
   expect(sync.stats().refused).toBe(2);
 });
 
@@ -70,8 +77,10 @@ test("DOOR1 an attached server leaves other paths and requests to their owners, 
   const { port } = http.address() as AddressInfo;
   expect((await upgrade(port, "/theirs")).status).toBe(418);
   expect((await upgrade(port, "/live?client-id=a")).status).toBe(101);
-  expect(await (await fetch(`http://127.0.0.1:${port}/live`)).text()).toBe("mine");
+  expect(await (await fetch(`http://127.0.0.1:${port}/theirs?client-id=a`)).text()).toBe("mine");
+  expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(400);
   stop();
+  expect(await (await fetch(`http://127.0.0.1:${port}/live`)).text()).toBe("mine");
   expect(http.listenerCount("upgrade")).toBe(1);
 });
 
@@ -100,8 +109,8 @@ test("DOOR3 an origin is the server's own, a listed one, or loopback to loopback
     ["http://127.0.0.1.evil.example", "127.0.0.1:8787", [], false],
     ["http://[::1]:1", "localhost", [], true],
   ];
-  for (const [origin, host, allowed, yes] of cases)
-    expect([origin, host, originAllowed(origin, host, allowed)]).toEqual([origin, host, yes]);
+  for (const [origin, host, origins, yes] of cases)
+    expect([origin, host, refusal({ origin, host }, { origins }) === undefined]).toEqual([origin, host, yes]);
   const { port } = await listen({ origins: ["https://friend.example"] });
   expect(await upgrade(port, "/chsk?client-id=a", { origin: "https://evil.example" })).toMatchObject({
     status: 403,
@@ -155,12 +164,21 @@ test("DOOR5 upgrades that are admitted together do not exceed the limit together
   expect(sync.stats().connections).toBe(2);
 });
 
-test("DOOR6 the first fault decides: client-id, origin, room, user", async () => {
-  const { port } = await listen({ limits: { maxConnections: 0 }, authenticate: () => null });
+test("DOOR6 the first fault decides: client-id, token, origin, room, user, reject, room of that user", async () => {
+  const options = { csrfToken: () => "tok", authenticate: () => null };
+  const full = await listen({ ...options, limits: { maxConnections: 0 } });
   const evil = { origin: "https://evil.example" };
-  expect((await upgrade(port, "/chsk", evil)).status).toBe(400);
-  expect((await upgrade(port, "/chsk?client-id=a", evil)).status).toBe(403);
-  expect((await upgrade(port, "/chsk?client-id=a")).status).toBe(503);
+  expect(await upgrade(full.port, "/chsk", evil)).toMatchObject({ status: 400 });
+  expect(await upgrade(full.port, "/chsk?client-id=a", evil)).toMatchObject({ status: 403, body: "Bad CSRF token" });
+  expect(await upgrade(full.port, "/chsk?client-id=a&csrf-token=tok", evil)).toMatchObject({
+    status: 403,
+    body: "Unauthorized origin",
+  });
+  expect(await upgrade(full.port, "/chsk?client-id=a&csrf-token=tok")).toMatchObject({ status: 503 });
+  expect((await upgrade((await listen(options)).port, "/chsk?client-id=a&csrf-token=tok")).status).toBe(401);
+  const reject = ({ user }: { readonly user?: unknown }) => (user ? { status: 402, body: "Pay first" } : undefined);
+  const { port } = await listen({ reject, limits: { maxConnectionsPerUser: 0 }, authenticate: () => ({ id: "ada" }) });
+  expect(await upgrade(port, "/chsk?client-id=a")).toMatchObject({ status: 402, body: "Pay first" });
 });
 
 test("DOOR6 what is no WebSocket upgrade, or of another version, is answered by HTTP", async () => {
@@ -258,4 +276,76 @@ test("DOOR9 close says 1001 to every connection, after what was to be said, and 
   const world = createWorld();
   await world.sync.close();
   expect((await world.peer()).closes).toEqual([{ code: 4008, reason: "The server is closing" }]);
+});
+
+test("DOOR10 a request shows the token that csrfToken answers, in a parameter or either header; null refuses all, undefined asks for none", () => {
+  const shown = (headers: Record<string, string>, query: string, token: string | null | undefined) =>
+    refusal(headers, { csrfToken: () => token }, `client-id=a&${query}`)?.body;
+  const bad = "Bad CSRF token";
+  expect([shown({}, "", "tok"), shown({}, "csrf-token=to", "tok"), shown({}, "csrf-token=tok2", "tok")]).toEqual([bad, bad, bad]);
+  expect(shown({}, "csrf-token=tok", "tok")).toBe(undefined);
+  expect(shown({ "x-csrf-token": "tok" }, "", "tok")).toBe(undefined);
+  expect(shown({ "x-xsrf-token": "tok" }, "", "tok")).toBe(undefined);
+  // The first that is there counts.
+  expect(shown({ "x-csrf-token": "tok" }, "csrf-token=bad", "tok")).toBe(bad);
+  expect(shown({ "x-csrf-token": "bad", "x-xsrf-token": "tok" }, "", "tok")).toBe(bad);
+  expect([shown({ "x-csrf-token": "null" }, "", null), shown({}, "", null)]).toEqual([bad, bad]);
+  expect(shown({ "x-csrf-token": "whatever" }, "", undefined)).toBe(undefined);
+});
+
+test("DOOR10 a csrfToken that throws is 500 and reported, and ends nothing", async () => {
+  const { port, errors } = await listen({
+    csrfToken: ({ url }) => {
+      if (url.searchParams.has("throw")) throw new Error("secret");
+      return undefined;
+    },
+  });
+  expect(await upgrade(port, "/chsk?client-id=a&throw=1")).toMatchObject({ status: 500, body: "csrfToken failed" });
+  const polled = await fetch(`http://127.0.0.1:${port}/chsk?client-id=a&throw=1`);
+  expect([polled.status, await polled.text(), errors]).toEqual([500, "csrfToken failed", ["csrfToken", "csrfToken"]]);
+  expect((await upgrade(port, "/chsk?client-id=a")).status).toBe(101);
+});
+
+test("DOOR11 with requireOrigin a request without Origin needs a Referer below an allowed one", () => {
+  const checks = { origins: ["https://friend.example"], requireOrigin: true };
+  const host = "app.example";
+  const cases: [headers: Record<string, string>, yes: boolean][] = [
+    [{}, false],
+    [{ referer: "https://friend.example/page" }, true],
+    [{ referer: "https://friend.example" }, false],
+    [{ referer: "https://friend.example.evil.example/" }, false],
+    [{ referer: "https://app.example/page" }, true],
+    [{ referer: "nonsense" }, false],
+    // An Origin that is wrong is final.
+    [{ origin: "https://evil.example", referer: "https://friend.example/page" }, false],
+    [{ origin: "https://friend.example" }, true],
+  ];
+  for (const [headers, yes] of cases)
+    expect([headers, refusal({ host, ...headers }, checks) === undefined]).toEqual([headers, yes]);
+  expect(refusal({ host }, { origins: "all", requireOrigin: true })).toBe(undefined);
+});
+
+test("DOOR12 reject has the last word on what passed and on what was refused; one that throws is 500 and reported", async () => {
+  const seen: unknown[] = [];
+  const { port, errors, sync } = await listen({
+    authenticate: ({ url }) => (url.searchParams.get("uid") === "ada" ? { id: "ada" } : null),
+    csrfToken: ({ url }) => (url.searchParams.has("bad") ? null : undefined),
+    async reject({ refusal: said, user, url }) {
+      await Promise.resolve();
+      seen.push(said?.reason ?? user?.id);
+      if (url.searchParams.has("throw")) throw new Error("secret");
+      if (said?.reason === "unauthorized") return { status: 302, body: "", headers: { location: "/login" } };
+      return url.searchParams.has("ban") ? { status: 403, body: "Banned" } : undefined;
+    },
+  });
+  const ask = (query: string) => upgrade(port, `/chsk?client-id=a&${query}`);
+  expect((await ask("uid=ada")).status).toBe(101);
+  expect(await ask("uid=ada&ban=1")).toMatchObject({ status: 403, body: "Banned" });
+  expect(await ask("")).toMatchObject({ status: 302, headers: { location: "/login" } });
+  expect(await ask("bad=1")).toMatchObject({ status: 403, body: "Bad CSRF token" });
+  expect(await ask("uid=ada&throw=1")).toMatchObject({ status: 500, body: "reject failed" });
+  const polled = await fetch(`http://127.0.0.1:${port}/chsk?client-id=a&uid=ada&ban=1`);
+  expect([polled.status, await polled.text()]).toEqual([403, "Banned"]);
+  expect([seen, errors]).toEqual([["ada", "ada", "unauthorized", "csrf", "ada", "ada"], ["reject"]]);
+  expect(sync.stats().refused).toBe(5);
 });

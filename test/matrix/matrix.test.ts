@@ -1,0 +1,208 @@
+/**
+ * Every transport with every packer, from end to end and by public names: one suite, and each pair says the same.
+ * A new transport is a line in world.ts, a new packer one in packers.ts.
+ */
+import { equalValues, isSyncError } from "sente-sync";
+import { atom, type Client, channel, createClient, upgrade } from "sente-sync/client";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { realTime } from "../contracts/transport.ts";
+import { anything, counter, large, largeLength, room } from "./house.ts";
+import { afterPackers, createPacker, everyKind, noise, packerNames } from "./packers.ts";
+import { transports, type World } from "./world.ts";
+
+const { until } = realTime;
+const upTo = (count: number, first = 1): number[] => Array.from({ length: count }, (_, i) => first + i);
+
+for (const [transportName, open] of Object.entries(transports)) {
+  // The others keep their server when a connection ends.
+  const dies = transportName === "stdio";
+  describe.each(packerNames)(`${transportName}, %s`, (packerName) => {
+    let world: World;
+    let client: Client;
+    const lost: string[] = [];
+    const resumed: boolean[] = [];
+
+    beforeAll(async () => {
+      world = await open({ packer: createPacker(packerName) });
+      const { url, connector } = world;
+      client = createClient(`${url}?name=ada`, { connector, packer: createPacker(packerName) });
+      client.on("disconnect", ({ reason }) => {
+        lost.push(reason);
+        // Its first try comes within a second; here it comes now.
+        client.reconnect();
+      });
+      client.on("resume", ({ recovered }) => void resumed.push(recovered));
+    });
+
+    afterAll(async () => {
+      client.close();
+      await world.close();
+    });
+
+    test("a value of every kind goes there and back", async () => {
+      const reply = await client.request("matrix/echo", everyKind(), { timeoutMs: 20_000 });
+      expect(reply, "the reply").toSatisfy((value) => equalValues(value, afterPackers(packerName)));
+      expect([client.status.get(), client.user.get()]).toMatchObject([{ name: "connected", transport: world.name }, { id: "ada" }]);
+    });
+
+    test("a refusal comes with its code and data, and a failure tells no secret", async () => {
+      await expect(client.request("matrix/refuse", null)).rejects.toMatchObject({ code: "app/taken", data: { by: "ada" } });
+      await expect(client.request("matrix/fail", null)).rejects.toMatchObject({
+        code: "handler-failed",
+        message: expect.not.stringContaining("secret"),
+      });
+      await expect(client.request("matrix/nowhere", null)).rejects.toMatchObject({ code: "unhandled-event" });
+    });
+
+    test("what is sent arrives on both sides, in order", async () => {
+      const noted: unknown[] = [];
+      client.on("matrix/noted", ({ data }) => void noted.push(data));
+      const sent = [everyKind(), ...upTo(20)];
+      expect(new Set(sent.map((each) => client.send("matrix/note", each)))).toEqual(new Set(["ok"]));
+      await until(() => noted.length === sent.length);
+      expect(noted.slice(1)).toEqual(upTo(20));
+      expect(equalValues(noted[0], afterPackers(packerName))).toBe(true);
+    });
+
+    test("pushes to the user and to all come in the order in which they were made", async () => {
+      const pushed: unknown[] = [];
+      client.on("matrix/pushed", ({ data }) => void pushed.push(data));
+      await client.request("matrix/push", 20);
+      await until(() => pushed.length === 20);
+      expect(pushed).toEqual(upTo(20, 0));
+    });
+
+    test("an atom: a snapshot for who comes late, then every update, in order", async () => {
+      await client.request("matrix/count", 3);
+      const replica = atom(client, counter);
+      const counts: number[] = [];
+      replica.subscribe((value) => value && counts.push(value.n));
+      expect(await replica.ready).toEqual({ n: 3, seen: [1, 2, 3] });
+      await client.request("matrix/count", 50);
+      await until(() => replica.get()?.n === 53);
+      expect(replica.get()?.seen).toEqual(upTo(53));
+      // Updates of one turn may be one change, but none comes twice or late.
+      expect(counts[0]).toBe(3);
+      expect(counts).toEqual([...new Set(counts)].sort((a, b) => a - b));
+      replica.close();
+    });
+
+    test("a large snapshot comes whole, and so does the largest message", async () => {
+      await client.request("matrix/grow", null);
+      const replica = atom(client, large);
+      // Not toBe: it would print it.
+      expect((await replica.ready) === noise(largeLength)).toBe(true);
+      replica.close();
+      const text = noise(1_000_000);
+      expect((await client.request("matrix/echo", text, { timeoutMs: 20_000 })) === text).toBe(true);
+    });
+
+    test("a channel: what was said before, then what is published, each with its receipt", async () => {
+      await client.request("matrix/say", { id: "history", what: upTo(3) });
+      const talk = channel(client, room({ id: "history" }));
+      const heard: unknown[] = [];
+      talk.subscribe(({ data, offset }) => heard.push([offset, data]), { from: 1, onGap: (gap) => heard.push(gap) });
+      const receipts = upTo(20, 4).map((n) => talk.publish("said", n));
+      await Promise.all(receipts.map(({ stored }) => stored));
+      await until(() => heard.length === 23);
+      expect(heard).toEqual(upTo(23).map((n) => [n, n]));
+      expect(receipts.map(({ offset }) => offset)).toEqual(upTo(20, 4));
+      // Another reader has the end of it.
+      const tail: unknown[] = [];
+      talk.subscribe(({ data }) => tail.push(data), { from: 20 });
+      await until(() => tail.length === 4);
+      expect(tail).toEqual(upTo(4, 20));
+      talk.close();
+    });
+
+    test("a message that is too large is refused, and harms nothing", async () => {
+      const before = lost.length;
+      const text = noise(1_100_000);
+      await expect(client.request("matrix/echo", text)).rejects.toMatchObject({ code: "too-large" });
+      expect(() => client.send("matrix/note", text)).toThrow(expect.objectContaining({ code: "too-large" }));
+      expect(await client.request("matrix/echo", "still here")).toBe("still here");
+      expect(lost.length).toBe(before);
+    });
+
+    if (!dies) {
+      test("a cut: nothing is missing and nothing comes twice, there and back", async () => {
+        const talk = channel(client, room({ id: "cut" }));
+        const heard: unknown[] = [];
+        const said: unknown[] = [];
+        talk.subscribe(({ data, from }) => (from === null ? said : heard).push(data), {
+          from: 1,
+          onGap: (gap) => heard.push(gap),
+        });
+        const published = upTo(10).map((n) => talk.publish("said", n));
+        await published[0]!.stored;
+        client.send("matrix/cut", upTo(10, 100));
+        published.push(...upTo(10, 11).map((n) => talk.publish("said", n)));
+        await Promise.all(published.map(({ stored }) => stored));
+        await until(() => heard.length >= 20 && said.length >= 10);
+        expect([heard, said]).toEqual([upTo(20), upTo(10, 100)]);
+        expect(new Set(published.map(({ offset }) => offset)).size).toBe(20);
+        expect([lost.length, resumed]).toEqual(world.cut === "lost" ? [1, [true]] : [0, []]);
+        talk.close();
+      });
+
+      test("the server's close ends the client's side", async () => {
+        const before = lost.length;
+        client.send("matrix/leave");
+        await until(() => lost.length > before);
+        expect(await client.request("matrix/echo", "back")).toBe("back");
+      });
+    }
+
+    test("the client's close ends both sides", async () => {
+      client.close();
+      expect(client.status.get()).toEqual({ name: "closed" });
+      await until(() => world.isEmpty());
+      await expect(client.request("matrix/echo", 1)).rejects.toSatisfy((error) => isSyncError(error, "closed"));
+    });
+  });
+}
+
+/** A WebSocket agrees by its subprotocol; memory has none, and the session moves. */
+describe.each(["websocket", "memory"])("three clients of one server over %s:", (transportName) => {
+  test.each(packerNames)("edn, %s and one more see equal values", async (packerName) => {
+    // One of the three cannot splice.
+    const names = ["edn", packerName, packerName === "socketio" ? "msgpack" : "socketio"];
+    const world = await transports[transportName]!({
+      packer: createPacker("edn"),
+      packers: packerNames.slice(1).map(createPacker),
+    });
+    const clients = names.map((name) => {
+      const packer = createPacker(name);
+      const reads = vi.spyOn(packer, "unpack");
+      const { url, connector } = world;
+      const client = createClient(`${url}?name=${name}`, { connector, upgrade: upgrade({ packers: [packer] }) });
+      const heard: unknown[] = [];
+      channel(client, room({ id: "mixed" })).subscribe(({ data }) => heard.push(data));
+      return { name, client, reads, heard, replica: atom(client, anything), talk: channel(client, room({ id: "mixed" })) };
+    });
+    onTestFinished(async () => {
+      for (const { client } of clients) client.close();
+      await world.close();
+    });
+    for (const { replica } of clients) replica.keep();
+    await Promise.all(clients.map(({ replica }) => replica.ready));
+    // Each speaks its own by now. (The one that only speaks EDN has no better one to move to.)
+    await until(() => clients.every(({ name, reads }) => name === "edn" || reads.mock.calls.length > 0));
+    for (const { reads } of clients) reads.mockClear();
+
+    for (const { client, talk, name } of clients) {
+      await client.request("matrix/set", { name, value: everyKind() });
+      await talk.publish("said", { name, value: everyKind() }).stored;
+      const passed = (to: string): unknown => ({ name, value: afterPackers(name, to) });
+      await until(() => clients.every(({ replica }) => (replica.get() as { name?: string } | null)?.name === name));
+      for (const { name: to, replica } of clients) {
+        expect(equalValues(replica.get(), passed(to)), `the atom, from ${name} to ${to}`).toBe(true);
+      }
+      await until(() => clients.every(({ heard }) => heard.length > 0));
+      for (const { name: to, heard } of clients) {
+        expect(equalValues(heard.splice(0), [passed(to)]), `the channel, from ${name} to ${to}`).toBe(true);
+      }
+    }
+    for (const { name, reads } of clients) if (name !== "edn") expect(reads, name).toHaveBeenCalled();
+  });
+});
