@@ -3,6 +3,7 @@
  *
  * Always: what comes over a bridge passes the same doors, limits and grants as a connection of ours; a server without
  * bridges loads none.
+ * Rules: docs/protocol/sente-lite.md LITE1.
  */
 import type { Transport } from "../transport/transport.ts";
 import type { Framer } from "./frames.ts";

@@ -51,8 +51,9 @@ export interface ConnectionHost {
 
 const none: readonly Subscription[] = [];
 
-function sizeOf({ data }: Frame): number {
-  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
+/** True if `frame` has no more than `maxBytes` of UTF-8, of which a character is at most three. */
+function fits({ data }: Frame, maxBytes: number): boolean {
+  return data.length * 3 <= maxBytes || Buffer.byteLength(data) <= maxBytes;
 }
 
 export class Connection implements TransportHandlers {
@@ -195,7 +196,7 @@ export class Connection implements TransportHandlers {
     const { current } = this;
     if (callback instanceof PostReply) return callback.answer(value);
     const frame = current.framer.message(value, callback);
-    if (sizeOf(frame) <= current.#maxBytes) return current.reply(frame);
+    if (fits(frame, current.#maxBytes)) return current.reply(frame);
     current.#host.counters.tooLargeForPeer++;
     const error = new SyncError("too-large", "The reply is larger than this client takes.");
     if (current.session) current.reply(current.framer.message(event(errorEvent, toWireError(error)), callback));
@@ -332,7 +333,7 @@ export class Connection implements TransportHandlers {
         if (subscription.snapshot) {
           const { snapshot } = subscription;
           const part = snapshot.parts[snapshot.next++] as Frame;
-          if (sizeOf(part) > this.#maxBytes) {
+          if (!fits(part, this.#maxBytes)) {
             this.#giveUp(subscription);
             break;
           }
@@ -380,11 +381,11 @@ export class Connection implements TransportHandlers {
     const first = cursor + 1;
     const shared = topic.frame(feed, first, this.compact);
     const maxBytes = this.#maxBytes;
-    if (sizeOf(shared.frame) <= maxBytes) return shared;
+    if (fits(shared.frame, maxBytes)) return shared;
     let last = feed.tail.rangeEnd(first, maxBytes);
     for (;;) {
       const frame = topic.entries(feed, first, last, this.compact);
-      if (sizeOf(frame) <= maxBytes) return { frame, last };
+      if (fits(frame, maxBytes)) return { frame, last };
       if (last === first) return undefined;
       last = first + ((last - first) >> 1);
     }
@@ -448,11 +449,11 @@ export class Connection implements TransportHandlers {
       do bytes += (pushes[done++] as Uint8Array).length;
       while (done < Math.min(count, pushes.length) && bytes + (pushes[done] as Uint8Array).length <= maxJoinedBytes);
       let batch = this.framer.batch(pushes.slice(start, done));
-      while (sizeOf(batch) > this.#maxBytes && done > start + 1) {
+      while (!fits(batch, this.#maxBytes) && done > start + 1) {
         done = start + ((done - start) >> 1);
         batch = this.framer.batch(pushes.slice(start, done));
       }
-      if (sizeOf(batch) <= this.#maxBytes) room = this.#send(batch);
+      if (fits(batch, this.#maxBytes)) room = this.#send(batch);
       else this.#host.counters.tooLargeForPeer++;
     }
     if (done === pushes?.length) this.#pushes = undefined;

@@ -67,6 +67,9 @@ export interface Doors {
 /** Subprotocols are named after the packer that they stand for. */
 export const protocolPrefix = "sente-sync.";
 
+/** What is still being answered when the server closes may take so long. */
+const closeTimeoutMs = 500;
+
 export function createDoors(door: Door): Doors {
   const acceptor = createWebSocketAcceptor({ maxFrameBytes: door.limits.maxFrameBytes, protocols: door.protocols });
   const detach = new Set<() => void>();
@@ -235,7 +238,12 @@ export function createDoors(door: Door): Doors {
         [...owned].map(
           (server) =>
             new Promise<void>((resolve) => {
-              server.close(() => resolve());
+              // A connection on which nothing was ever asked is neither idle nor ever done.
+              const timer = door.env.setTimer(() => server.closeAllConnections(), closeTimeoutMs);
+              server.close(() => {
+                door.env.clearTimer(timer);
+                resolve();
+              });
               server.closeIdleConnections();
             }),
         ),

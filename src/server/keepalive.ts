@@ -22,7 +22,7 @@ export type Verdict = "fine" | "ping" | "silent" | "stuck";
 /** What is to be done about the connection now. */
 export function check(connection: Connection, nowMs: number, options: KeepaliveOptions, stuckMs: number): Verdict {
   // One that polls is timed by its polls.
-  if (connection.closing || connection.transport.polled) return "fine";
+  if (connection.closing || connection.polled) return "fine";
   if (connection.blockedSinceMs && nowMs - connection.blockedSinceMs > stuckMs) return "stuck";
   // While it is us who do not read, silence says nothing.
   if (!options.keepaliveMs || nowMs < connection.checkAtMs || connection.readingPaused) return "fine";

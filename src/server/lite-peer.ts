@@ -6,7 +6,7 @@
  * rest waits, and nothing more is read.
  * Always: each message of the peer costs it a message to the server; nothing reaches the peer before its handshake;
  * the server is told nothing from within a call of its own.
- * Rules: docs/protocol/sente-lite.md LITE1-LITE14.
+ * Rules: docs/protocol/sente-lite.md LITE1-LITE16.
  */
 import type { Env } from "../core/env.ts";
 import { Keyword } from "../core/values.ts";

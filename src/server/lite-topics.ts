@@ -3,7 +3,7 @@
  *
  * Our atoms are messages on one channel, the whole value each time: what one flush brings is one message.
  * Always: a message of a channel is translated once, however many peers read it; an atom's value is the one at its offset.
- * Rules: docs/protocol/sente-lite.md LITE5-LITE12.
+ * Rules: docs/protocol/sente-lite.md LITE9-LITE16.
  */
 import { fromWireError, type SyncError } from "../core/errors.ts";
 import { createAtomReplica } from "../kind/atom-replica.ts";

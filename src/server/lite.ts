@@ -3,7 +3,7 @@
  *
  * They meet the same events, channels and atoms as clients of ours, and are held to the same limits and grants.
  * Always: a peer sets an atom only where `onAtom` says so; a server that does not call this loads none of it.
- * Rules: docs/protocol/sente-lite.md LITE1-LITE14.
+ * Rules: docs/protocol/sente-lite.md LITE1-LITE16.
  */
 import { uuidV7 } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";

@@ -355,7 +355,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     connections.add(connection);
     connection.visiting = connection.offersSync && url.searchParams.get("move") === "1";
     // One that polls is timed by its polls.
-    connection.checkAtMs = connection.polled ? Number.POSITIVE_INFINITY : env.monotonicMs() + keepalive.keepaliveMs / 2;
+    connection.checkAtMs = env.monotonicMs() + keepalive.keepaliveMs / 2;
     const handshake = (data: unknown): Frame => {
       const inner = [isAnonymous(user) ? anonymousUid : user.id, null, data];
       if (connection.offersSync) inner.push({ v: version });
@@ -461,21 +461,23 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     handler: doors.handler,
     connectedUsers: users.connectedUsers,
     async accept(transport, url = "/", user) {
-      const parsed = new URL(url, "ws://localhost");
       let gone = false;
       // Until it is admitted nothing of it is read.
       transport.handlers = { onFrame() {}, onClose: () => void (gone = true) };
       transport.pause();
-      const admitted = user ? { user } : await doors.admit(undefined, parsed);
+      const refuse = (body: string): void => {
+        counters.refused++;
+        transport.close(closeCodes.tooMany, body);
+      };
+      if (!URL.canParse(url, "ws://localhost")) return refuse("Bad request");
+      const parsed = new URL(url, "ws://localhost");
+      const known = user ? { user } : await doors.admit(undefined, parsed);
       if (gone) return;
       transport.resume();
-      const refusal = "status" in admitted ? admitted : door.full(admitted.user);
-      if (refusal) {
-        counters.refused++;
-        return transport.close(closeCodes.tooMany, refusal.body);
-      }
-      const { user: admittedUser } = admitted as { readonly user: User };
-      enter(transport, parsed, admittedUser, door.framerFor(parsed.searchParams.get("packers")?.split(",") ?? []));
+      if ("status" in known) return refuse(known.body);
+      const full = door.full(known.user);
+      if (full) return refuse(full.body);
+      enter(transport, parsed, known.user, door.framerFor(parsed.searchParams.get("packers")?.split(",") ?? []));
     },
     revoke({ user, topic }) {
       for (const connection of user === undefined ? connections : users.of(user)) {

@@ -236,6 +236,25 @@ test("DOOR8 a connection that is handed over passes the same door; refused, it i
   expect(world.sync.stats()).toMatchObject({ connections: 1, refused: 3 });
 });
 
+test("DOOR8 a URL that is none is refused as anybody else is", async () => {
+  const { sync } = createWorld();
+  const [client, served] = memoryPair();
+  const closed = new Promise((resolve) => {
+    client.handlers = { onFrame() {}, onClose: (code, reason) => resolve([code, reason]) };
+  });
+  await sync.accept(served, "//:99999");
+  expect(await closed).toEqual([4008, "Bad request"]);
+});
+
+test("DOOR9 a connection that never asked for anything does not keep the server from closing", async () => {
+  const { port, sync } = await listen();
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  await sync.close();
+  socket.destroy();
+});
+
 test("DOOR8 what arrives before it is admitted is read after; one that left meanwhile is forgotten", async () => {
   let admit: (() => void) | undefined;
   const world = createWorld({

@@ -73,7 +73,7 @@ test("PING7 keepaliveMs 0 turns pings off", async () => {
 test("PING7 while the server does not read, silence says nothing", () => {
   const connection = {
     closing: false,
-    transport: {},
+    polled: false,
     blockedSinceMs: 0,
     checkAtMs: 0,
     heard: 1,
@@ -84,7 +84,7 @@ test("PING7 while the server does not read, silence says nothing", () => {
   const options = { keepaliveMs: 25_000, pingTimeoutMs: 10_000 };
   expect(check(connection as never, 100_000, options, 30_000)).toBe("fine");
   expect(check({ ...connection, readingPaused: false } as never, 100_000, options, 30_000)).toBe("silent");
-  const polled = { ...connection, readingPaused: false, transport: { polled: true } };
+  const polled = { ...connection, readingPaused: false, polled: true };
   expect(check(polled as never, 100_000, options, 30_000), "polls are their own sign of life").toBe("fine");
 });
 

@@ -596,3 +596,47 @@ test("LITE1 the server's limits hold: a flood is slowed down and in the end clos
   await world.settle();
   expect(peer.closes).toEqual([{ code: 1001, reason: "server closing" }]);
 });
+
+test("LITE1 a message that is too large closes with 1009, as everywhere", async () => {
+  const sync = createServer({ limits: { maxFrameBytes: 1000 } });
+  onTestFinished(() => sync.close());
+  senteLite(sync);
+  const socket = new WebSocket(`ws://127.0.0.1:${await sync.listen(0, { host: "127.0.0.1" })}/lite`);
+  await once(socket, "message");
+  socket.send(`[:app/x "${"x".repeat(1000)}"]`);
+  expect((await once(socket, "close"))[0]).toBe(1009);
+});
+
+test("LITE4, LITE9 hostile names and data change nothing and hurt nobody", async () => {
+  const world = createLiteWorld();
+  const heard: unknown[] = [];
+  channel(world.sync, roomRef).subscribe(({ data }) => void heard.push(data));
+  const peer = await world.lite();
+  const long = "x".repeat(10_000);
+  expect(await peer.hear(subscribe("__proto__"), subscribe("toString"), unsubscribe("constructor"), subscribe(long))).toEqual([
+    subscribed("__proto__", "channel-not-found"),
+    subscribed("toString", "channel-not-found"),
+    subscribed("constructor", "not-subscribed"),
+    subscribed(long, "channel-not-found"),
+  ]);
+  const deep = "[".repeat(80) + "]".repeat(80);
+  expect(await peer.hear(`[:app/x ${deep}]`, '[:sente-lite/publish {:__proto__ {:channel-id "room/1"}}]')).toEqual([]);
+  await peer.say(publish("room/1", '{:__proto__ {:polluted true} "a" 1}'));
+  expect(heard.length).toBe(1);
+  expect(({} as { polluted?: unknown }).polluted).toBe(undefined);
+  expect([world.sync.stats().malformed, peer.closes]).toEqual([2, []]);
+});
+
+test("LITE13 who leaves while a channel is opened for it leaves nothing behind", async () => {
+  let allow = (_: boolean): void => {};
+  const world = createLiteWorld({ authorize: () => new Promise((resolve) => void (allow = resolve)) });
+  const heard: unknown[] = [];
+  channel(world.sync, roomRef).subscribe(({ data }) => void heard.push(data));
+  const peer = await world.lite();
+  await peer.say(publish("room/1", "1"));
+  peer.transport.terminate();
+  await world.settle();
+  allow(true);
+  await world.settle();
+  expect([heard, world.errors, world.sync.stats().connections]).toEqual([[], [], 0]);
+});
