@@ -10,8 +10,8 @@ const number = (value: number): string => value.toLocaleString("en");
 export const nameOf = (id: string, me: string | undefined): string =>
   id === "child" ? "The child process" : id === me ? "This window" : `Window ${id.slice(5)}`;
 
-/** The same colour in every window: one for the child, the others by the name. */
-const tones = [1, 2, 4, 5, 7, 8, 9, 12];
+/** The same colour in every window: one for the child, one far from it for each of the others, by the name, which stands beside it. */
+const tones = [1, 2, 4, 5, 6, 7, 10, 12];
 const toneOf = (id: string): CSSProperties => {
   const tone = id === "child" ? 3 : tones[Number.parseInt(id.slice(5), 16) % tones.length];
   return { "--tone": `var(--tone-${tone ?? 10})` } as CSSProperties;

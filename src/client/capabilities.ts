@@ -2,13 +2,15 @@
  * What the server says that it can do, and what this client says of itself: opt-in, for who asks.
  *
  * Always: a server that says nothing is taken for a plain Sente one; what is announced is told again on every new line.
- * Rules: docs/protocol/capabilities.md CAP1-CAP25.
+ * Rules: docs/protocol/capabilities.md CAP18, CAP24-CAP26.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
 import {
   announcement,
   type Capabilities,
+  compressionIn,
   defaultsFor,
+  libraryVersion,
   readAnnouncement,
   recommended,
   supports,
@@ -43,20 +45,25 @@ export function requireFeature(client: object, feature: string): void {
 }
 
 /**
- * Tells the server what this client can do, now and on every line to come. A server that speaks another version of the protocol closes with
- * the reason, which goes to `onError`; the client then stays disconnected.
+ * Tells the server what this client can do, now and on every line to come, and honours the limits that the server told. A server that speaks
+ * another version of the protocol closes with the reason, which goes to `onError`; the client then stays disconnected.
  */
 export function announce(client: Client, options: AnnounceOptions = {}): () => void {
   const core = coreOf(client);
   const own: Capabilities = {
     ...recommended,
-    version: "",
+    version: libraryVersion,
+    wireFormats: core.formats,
+    compression: compressionIn(core.formats),
     features: new Set([...recommended.features, "pub-sub", "sync", "move", ...(options.features ?? [])]),
     limits: options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes },
     services: new Map(Object.entries(options.services ?? {})),
     extensions: options.extensions,
   };
-  const tell = (): void => core.send(upgrade.clientInfo, announcement(own));
+  const tell = (): void => {
+    core.facts.maxFrameBytes = serverCapabilities(client).limits.maxMessageBytes ?? core.facts.maxFrameBytes;
+    core.send(upgrade.clientInfo, announcement(own));
+  };
   const stops = [client.on("connect", tell), client.on("resume", tell)];
   core.join({
     receive(id, data) {

@@ -3,7 +3,7 @@
  *
  * Always: each subscriber gets every event from its starting point on, once and in order, or is told a gap;
  * a publish is acknowledged once the topic's log has it.
- * Rules: docs/protocol.md CHANNEL1-CHANNEL6, WRITE1-WRITE7.
+ * Rules: docs/protocol/kinds.md CHANNEL1-CHANNEL6, docs/protocol/writes.md WRITE1-WRITE12.
  */
 import { type ChannelEvents, type RefOrName, topicOf } from "../core/definitions.ts";
 import type { SyncError } from "../core/errors.ts";

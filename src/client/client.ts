@@ -121,8 +121,10 @@ export interface ClientCore {
   report(error: unknown, where: string): void;
   /** Runs what calls listeners: nothing that one throws may keep the rest from being done. */
   attempt(run: () => void, where: string): void;
-  /** Facts for Sente's state map. */
-  readonly facts: { handshake?: readonly [uid: unknown, data: unknown]; socketEnd?: SocketEnd };
+  /** Names of the packers that it has, the best first. */
+  readonly formats: readonly string[];
+  /** What the server said; how the socket ended. */
+  readonly facts: { handshake?: readonly [uid: unknown, data: unknown]; socketEnd?: SocketEnd; maxFrameBytes: number };
 }
 
 /** The core as the kinds see it. */
@@ -156,6 +158,7 @@ function resolveUrl(url: string, clientId: string): URL | undefined {
   return resolved;
 }
 
+const pingCallback = "ping";
 /** What the client's own questions wait. */
 const ownTimeoutMs = 20_000;
 
@@ -183,8 +186,8 @@ export function createClient<const E extends Events = AnyEvents>(
   /** Hello was answered; or the server is a plain Sente one, which has none. */
   let ready = false;
   let ever = false;
-  let maxFrameBytes = 1 << 20;
-  const facts: ClientCore["facts"] = {};
+  let pingedAtMs = 0;
+  const facts: ClientCore["facts"] = { maxFrameBytes: 1 << 20 };
   const status = createStore<ClientStatus>({ name: "initial" });
   const user = createStore<User | undefined>(undefined);
   const listeners = new Map<string, Set<(message: never) => void>>();
@@ -215,6 +218,7 @@ export function createClient<const E extends Events = AnyEvents>(
   /** Throws SyncError `too-large`. */
   const transmit = (id: string, value?: unknown, callback?: string): void => {
     const data = packer.pack(wrap(event(id, value), callback));
+    const { maxFrameBytes } = facts;
     // A character is at most three bytes of UTF-8; only near the limit is it worth counting.
     if (data.length * 3 > maxFrameBytes && byteLength(data) > maxFrameBytes) {
       throw new SyncError("too-large", `Over ${maxFrameBytes} bytes`);
@@ -238,6 +242,7 @@ export function createClient<const E extends Events = AnyEvents>(
     },
     report,
     attempt,
+    formats: [...(upgrade?.formats ?? []), ownPacker.name],
     facts,
   };
   const replicas = createReplicas(core, positionMs, hydrate ? (unpack(hydrate) as never) : []);
@@ -273,6 +278,8 @@ export function createClient<const E extends Events = AnyEvents>(
   const heard: DownListener = {
     handshake(uid, data, theirs) {
       facts.handshake = [uid, data];
+      // A plain server that had forgotten a client answers its poll so; the line goes on.
+      if (ready) return;
       line.dispatch("handshake");
       if (theirs > 0) {
         hello({}, (_, value) => {
@@ -283,7 +290,7 @@ export function createClient<const E extends Events = AnyEvents>(
             return core.distrust();
           }
           identity = { session: welcome.session, token: welcome.token };
-          maxFrameBytes = welcome.limits?.maxFrameBytes ?? maxFrameBytes;
+          facts.maxFrameBytes = welcome.limits?.maxFrameBytes ?? facts.maxFrameBytes;
           attempt(() => user.set(welcome.user as User), "user");
           becomeReady(welcome.resumed);
           upgrading?.ready();
@@ -295,7 +302,10 @@ export function createClient<const E extends Events = AnyEvents>(
       transmit(pongEvent);
       push(pingEvent, null);
     },
-    reply: (callback, value) => void callbacks.settle(callback, undefined, value),
+    reply(callback, value) {
+      if (callback === pingCallback) line.transport?.measured?.(env.monotonicMs() - pingedAtMs);
+      callbacks.settle(callback, undefined, value);
+    },
     event(id, data) {
       if (!/^(sync|chsk)\//.test(id)) return push(id, data);
       if (!parts.some((part) => part.receive(id, data)) && id[0] === "s")
@@ -327,7 +337,10 @@ export function createClient<const E extends Events = AnyEvents>(
     },
     onFrame: receive,
     // Anything that is heard will do for an answer, so nobody waits for this one.
-    ping: () => transmit(pingEvent, undefined, "ping"),
+    ping() {
+      pingedAtMs = env.monotonicMs();
+      transmit(pingEvent, undefined, pingCallback);
+    },
     onLost(reason) {
       lose(false, reason);
       if (ever) raise("disconnect", { reason });

@@ -7,7 +7,8 @@ import { createStore } from "../core/store.ts";
 import { type Client, coreOf } from "./client.ts";
 
 export interface SenteState {
-  readonly type: "ws";
+  /** How it is or was connected last. */
+  readonly type: "ws" | "ajax";
   readonly open: boolean;
   readonly everOpened: boolean;
   readonly uid: unknown;
@@ -26,11 +27,13 @@ export interface SenteState {
 export function senteState(client: Pick<Client, "status" | "on">): Readable<SenteState> {
   const { env, facts } = coreOf(client);
   let seen: unknown;
+  let type: SenteState["type"] = "ws";
   let lastWsError: SenteState["lastWsError"];
   let lastWsClose: SenteState["lastWsClose"];
   let lastClose: SenteState["lastClose"];
   const read = (): SenteState => {
-    const { name, retryAtMs } = client.status.get();
+    const { name, retryAtMs, transport } = client.status.get();
+    if (transport !== undefined) type = transport === "ajax" ? "ajax" : "ws";
     const { handshake, socketEnd } = facts;
     if (socketEnd && socketEnd !== seen) {
       const { code, reason } = socketEnd;
@@ -39,7 +42,7 @@ export function senteState(client: Pick<Client, "status" | "on">): Readable<Sent
     }
     seen = socketEnd;
     return {
-      type: "ws",
+      type,
       open: name === "connected",
       everOpened: handshake !== undefined,
       uid: handshake?.[0],

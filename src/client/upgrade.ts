@@ -43,6 +43,8 @@ export interface UpgradeHost {
 }
 
 export interface Upgrade {
+  /** Names of the better packers, the best first. */
+  readonly formats: readonly string[];
   /** Subprotocols to ask a WebSocket for: no time is lost where the server knows one. */
   readonly protocols: readonly string[];
   /** The packer that a subprotocol stands for. */
@@ -81,8 +83,10 @@ const silent = { onFrame() {}, onClose() {} };
 /** Lets a client move to better packers and transports. */
 export function upgrade({ packers = [], moveTimeoutMs = 15_000 }: UpgradeOptions = {}): Upgrade {
   const byName = new Map(packers.map((packer) => [packer.name, packer]));
+  const formats = [...byName.keys()];
   return {
-    protocols: [...byName.keys()].map((name) => protocolPrefix + name),
+    formats,
+    protocols: formats.map((name) => protocolPrefix + name),
     packerFor: (protocol = "") => byName.get(protocol.slice(protocolPrefix.length)),
     attach: (host) => attach(host, byName, moveTimeoutMs),
   };
@@ -152,7 +156,8 @@ function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTime
       old.close(1000, "CLOSE_NORMAL");
       transport.handlers = handlers;
       host.refresh();
-      for (const data of early) handlers.onFrame(data);
+      // Whoever listens by now: with the first of them the next move may have begun.
+      for (const data of early) transport.handlers.onFrame(data);
     };
     host.hello({ move: true }, (failed, welcome) => {
       if (failed) return;

@@ -4,7 +4,7 @@
  * A write made while the line is down waits and is sent once. One that was sent when the line broke ends in `closed`:
  * whether it was kept is unknown. (Retrying without doing it twice needs a log that remembers; that is another module.)
  * Always: at most `maxPending` wait or are under way; a receipt settles exactly once.
- * Rules: docs/protocol.md WRITE1-WRITE7.
+ * Rules: docs/protocol/writes.md WRITE1-WRITE12.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
 import { isIndex, sync } from "../session/messages/sync.ts";

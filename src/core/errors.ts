@@ -22,6 +22,9 @@ export const errorCodes = {
   "rate-limited": "Too many of these in a time; wait and send again.",
   "limit": "A table is full: callbacks, subscriptions or connections.",
   "conflict": "Somebody else was first, or the sequence number was used before.",
+  "read-only": "The topic cannot be written now: its storage fails.",
+  "loading": "The topic is not loaded yet; await its `ready`.",
+  "session-lost": "The server no longer knows the session that wrote this; whether it was kept is unknown.",
   "gap": "Entries are missing and no longer kept.",
   "deleted": "The topic was deleted.",
   "unsupported": "This side cannot do that.",
@@ -39,6 +42,8 @@ const retryOf: Partial<Record<string, Retry>> = {
   "closed": "reconnect",
   "backpressure": "later",
   "rate-limited": "later",
+  "read-only": "later",
+  "loading": "later",
 };
 
 export interface SyncErrorOptions {

@@ -10,14 +10,15 @@ import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { createStore, type Readable } from "../core/store.ts";
 import { createAtomAuthority } from "../kind/atom-authority.ts";
+import type { Steps } from "../kind/patch.ts";
 import type { Recipe } from "../kind/produce.ts";
 import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
-import type { Retention } from "../topic/log.ts";
+import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted } from "./topics.ts";
+import { type Hosted, quiet } from "./topics.ts";
 
 type ParamValues = { readonly [name: string]: string };
 
@@ -30,6 +31,8 @@ export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
   readonly debounceMs?: number;
   readonly authorize?: Authorize;
   readonly retention?: Partial<Retention>;
+  /** Default `memory`. What is durable is there after a restart; await `ready` before the first update. */
+  readonly durability?: Durability;
   /** What a reader sees instead of the whole value: one derived topic per distinct key. */
   readonly view?: ViewOptions<T, User, ViewKey, unknown>;
 }
@@ -37,6 +40,8 @@ export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
 /** A server's handle of one atom. */
 export interface ServerAtom<T> extends Readable<T> {
   readonly topic: string;
+  /** Resolves when the value is the stored one: at once where nothing is stored. Rejects where it cannot be read. */
+  readonly ready: Promise<void>;
   set(value: T): void;
   /** A recipe as Immer has them: change the draft, or return a new value. Throws what the recipe throws. */
   update(recipe: Recipe<T>): void;
@@ -78,10 +83,9 @@ export function atom<T>(
   core.topics.declare({ kind: "atom", pattern: ref.pattern, authorize: options.authorize, writeAction: "write", host });
 
   if (typeof ref !== "function") {
-    void core.topics.open(ref.topic);
-    const handle = handles.get(ref.topic);
-    if (!handle) throw new SyncError("unsupported", `Atom "${ref.topic}" needs a log that opens at once.`);
-    return handle;
+    const opening = core.topics.open(ref.topic);
+    if (opening instanceof Promise) opening.catch((error: unknown) => core.report(error, ref.topic));
+    return handles.get(ref.topic) as ServerAtom<T>;
   }
   return {
     async open(params: never) {
@@ -105,55 +109,75 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   const authority = createAtomAuthority<T>({ initial: options.initial, mode: options.mode ?? "patches" });
   topics.pack(options.initial);
   const shown = createStore<T>(authority.value);
+  let topic: Topic | undefined;
+  let views: ReturnType<typeof createViews> | undefined;
+  const show = (): void => shown.set(authority.value);
   const created = topics.create({
     name,
     kind: "atom",
     catchUp: "snapshot",
     retention: options.retention,
+    durability: options.durability ?? "memory",
     snapshot: authority.snapshot,
+    load: (state) => authority.load(state === undefined ? options.initial : state),
+    replay: (steps) => authority.apply(steps as Steps),
+    recovered: show,
   });
 
-  const ready = (topic: Topic): Hosted => {
-    const views = options.view ? createViews(core, topic, name, options.view, () => authority.snapshot() as T) : undefined;
-    let gathering = false;
-    const commit = (): void => {
-      gathering = false;
-      try {
-        // Packed here first, so that what cannot travel undoes the turn instead of half of it.
-        let entry: Uint8Array | undefined;
-        authority.take((steps) => {
-          entry = topics.pack(steps);
-        });
-        if (entry) {
-          void topics.append(topic, [entry]);
-          views?.update();
-        }
-      } catch (error) {
-        core.report(error, name);
+  let gathering = false;
+  const commit = (): void => {
+    gathering = false;
+    if (!topic) return;
+    try {
+      // Packed here first, so that what cannot travel undoes the turn instead of half of it.
+      let entry: Uint8Array | undefined;
+      authority.take((steps) => {
+        if (topic?.log.fault) throw topic.log.fault;
+        entry = topics.pack(steps);
+      });
+      if (entry) {
+        const stored = topics.append(topic, [{ entry }]);
+        if (stored instanceof Promise) void stored.then(answered);
+        else answered(stored);
       }
-      shown.set(authority.value);
-    };
-    const changed = (): void => {
-      shown.set(authority.value);
-      if (gathering) return;
-      gathering = true;
-      if (options.debounceMs) env.setTimer(commit, options.debounceMs);
-      else delivery.beforeFlush(commit);
-    };
-    options.onHandle({
-      topic: name,
-      get: () => authority.value,
-      subscribe: shown.subscribe,
-      listen: shown.listen,
-      set(value) {
-        authority.set(value);
-        changed();
-      },
-      update(recipe) {
-        authority.update(recipe);
-        changed();
-      },
-    });
+    } catch (error) {
+      core.report(error, name);
+    }
+    show();
+  };
+  const answered = (result: AppendResult): void => {
+    if (result !== "stored") core.report(topic?.log.fault ?? new SyncError("read-only", "The log cannot store now."), name);
+  };
+  const changed = (): void => {
+    show();
+    if (gathering) return;
+    gathering = true;
+    if (options.debounceMs) env.setTimer(commit, options.debounceMs);
+    else delivery.beforeFlush(commit);
+  };
+  const write = (change: () => void): void => {
+    if (!topic) throw new SyncError("loading", `Atom "${name}" is not loaded yet: await its \`ready\` first.`);
+    change();
+    changed();
+  };
+  options.onHandle({
+    topic: name,
+    ready: quiet(Promise.resolve(created).then(() => {})),
+    get: () => authority.value,
+    subscribe: shown.subscribe,
+    listen: shown.listen,
+    set: (value) => write(() => authority.set(value)),
+    update: (recipe) => write(() => authority.update(recipe)),
+  });
+
+  const ready = (opened: Topic): Hosted => {
+    topic = opened;
+    if (options.view) {
+      const derived = createViews(core, opened, name, options.view, () => opened.state() as T);
+      opened.log.onRecords(derived.update);
+      views = derived;
+    }
+    show();
     return {
       topic,
       ...(views ? { viewFor: views.topicFor, views: views.topics } : {}),
@@ -202,7 +226,7 @@ function createViews<T>(
         }
         try {
           const steps = authority.update(state());
-          if (steps) void core.topics.append(topic, [core.topics.pack(steps)]);
+          if (steps) void core.topics.append(topic, [{ entry: core.topics.pack(steps) }]);
         } catch (error) {
           core.report(error, viewName);
         }

@@ -2,12 +2,12 @@
  * What this server can do, what its clients say that they can, and the agreement on a better packer.
  *
  * Always: a client that says nothing is taken for a plain Sente one; what it says is bounded (capabilities.ts) and kept as long as its connection.
- * Rules: docs/protocol/capabilities.md CAP1-CAP25, docs/protocol/upgrade.md UP1-UP3.
+ * Rules: docs/protocol/capabilities.md CAP9-CAP25, docs/protocol/upgrade.md UP2.
  */
-
 import {
   announcement,
   type Capabilities,
+  compressionIn,
   defaultsFor,
   libraryVersion,
   protocolVersion,
@@ -54,7 +54,7 @@ export function createCapable({ options, formats, limits, heartbeatMs, onClient,
     protocolVersion,
     features: new Set([...ownFeatures, ...(options.features ?? [])]),
     wireFormats: formats,
-    compression: ["none", ...new Set(formats.filter((name) => name.startsWith("gzip+")).map(() => "gzip"))],
+    compression: compressionIn(formats),
     limits: { maxMessageBytes: limits.maxFrameBytes, maxConnections: limits.maxConnections, ...(heartbeatMs && { heartbeatMs }) },
     services: new Map(Object.entries(options.services ?? {})),
     extensions: options.extensions,
@@ -69,14 +69,16 @@ export function createCapable({ options, formats, limits, heartbeatMs, onClient,
         case upgrade.clientInfo: {
           const theirs = readAnnouncement(data);
           if (!theirs) return false;
-          connection.capabilities = theirs;
-          if (callback !== null) connection.answer(callback, true);
           const refusal = checkVersion(own, theirs);
           if (refusal) {
             connection.control(connection.framer.event(upgrade.close, refusal));
             connection.flush();
             close(connection, closeCodes.unsupported, "unsupported version");
-          } else onClient(connection, theirs);
+            return true;
+          }
+          connection.capabilities = theirs;
+          if (callback !== null) connection.answer(callback, true);
+          onClient(connection, theirs);
           return true;
         }
         case upgrade.packerCapabilities: {

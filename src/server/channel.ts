@@ -11,20 +11,28 @@ import type { InputOf, OutputOf } from "../core/schema.ts";
 import { validate } from "../core/schema.ts";
 import { callAll } from "../core/store.ts";
 import { type ChannelEntry, createChannelAuthority } from "../kind/channel.ts";
-import type { Retention } from "../topic/log.ts";
+import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { ownBudget } from "../wire/packer.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted } from "./topics.ts";
+import { type Hosted, quiet } from "./topics.ts";
 
 type ParamValues = { readonly [name: string]: string };
 
 export interface ServerChannelOptions {
   /** Asked for `read` and for `publish`. */
   readonly authorize?: Authorize;
-  /** What a late joiner can still be given. Default 1 024 events, 1 MiB. */
+  /** What a late joiner can still be given. Default 1 024 events, 1 MiB; where they are stored, 100 000 events, 7 days. */
   readonly retention?: Partial<Retention>;
+  /** Default `strict` where the server has a storage. */
+  readonly durability?: Durability;
+}
+
+/** What became of an event that the server published. */
+export interface Published {
+  /** Resolves with its offset when the channel's log has it; rejects with a SyncError. Unasked, it is no unhandled rejection. */
+  readonly stored: Promise<number>;
 }
 
 export interface ServerMessage<E extends ChannelEvents> {
@@ -38,8 +46,10 @@ export interface ServerMessage<E extends ChannelEvents> {
 /** A server's handle of one channel. */
 export interface ServerChannel<E extends ChannelEvents> {
   readonly topic: string;
+  /** Resolves when it is loaded: at once where nothing is stored. */
+  readonly ready: Promise<void>;
   /** Throws SyncError `invalid` for data that its schema refuses. */
-  publish<N extends Extract<keyof E, string>>(event: N, data: InputOf<E[N]>): void;
+  publish<N extends Extract<keyof E, string>>(event: N, data: InputOf<E[N]>): Published;
   /** Calls `run` for each event from now on, whoever published it. */
   subscribe(run: (message: ServerMessage<E>) => void): () => void;
 }
@@ -76,10 +86,9 @@ export function channel<E extends ChannelEvents>(
   core.topics.declare({ kind: "channel", pattern: ref.pattern, authorize: options.authorize, writeAction: "publish", host });
 
   if (typeof ref !== "function") {
-    void core.topics.open(ref.topic);
-    const handle = handles.get(ref.topic);
-    if (!handle) throw new SyncError("unsupported", `Channel "${ref.topic}" needs a log that opens at once.`);
-    return handle;
+    const opening = core.topics.open(ref.topic);
+    if (opening instanceof Promise) opening.catch((error: unknown) => core.report(error, ref.topic));
+    return handles.get(ref.topic) as ServerChannel<E>;
   }
   return {
     async open(params: never) {
@@ -127,26 +136,46 @@ function hostChannel(
     kind: "channel",
     catchUp: "gap",
     retention: options.retention,
+    durability: options.durability ?? core.durability ?? "strict",
     snapshot: () => undefined,
   });
+  let topic: Topic | undefined;
+  const append = (opened: Topic, entry: Uint8Array): Published => {
+    const result = topics.append(opened, [{ entry }]);
+    const offset = opened.log.decided;
+    const answer = (outcome: AppendResult): number => {
+      if (outcome === "stored") return offset;
+      throw opened.log.fault ?? new SyncError("read-only", "The log cannot store now.");
+    };
+    if (!(result instanceof Promise)) return new Stored(() => Promise.resolve(answer(result)));
+    const stored = quiet(result.then(answer));
+    return new Stored(() => stored);
+  };
 
-  const ready = (topic: Topic): Hosted => {
+  onHandle({
+    topic: name,
+    ready: quiet(Promise.resolve(created).then(() => {})),
+    publish(event, data) {
+      const decided = authority.decide({ event, data }, { replica: "", user: undefined, nowMs: env.nowMs() }) as ChannelEntry;
+      const entry = topics.pack([decided[0], decided[1], null]);
+      if (topic) return append(topic, entry);
+      // It is still being loaded: behind what was published before.
+      const later = quiet(Promise.resolve(created).then((opened) => append(opened, entry).stored));
+      return new Stored(() => later);
+    },
+    subscribe(run) {
+      const listener = (message: ServerMessage<ChannelEvents>): void => run(message);
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  });
+
+  const ready = (opened: Topic): Hosted => {
+    topic = opened;
     topic.log.onRecords((first, records) => {
       if (!listeners.size) return;
       for (const [index, { entry }] of records.entries())
         heard(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
-    });
-    onHandle({
-      topic: name,
-      publish(event, data) {
-        const entry = authority.decide({ event, data }, { replica: "", user: undefined, nowMs: env.nowMs() }) as ChannelEntry;
-        void topics.append(topic, [topics.pack([entry[0], entry[1], null])]);
-      },
-      subscribe(run) {
-        const listener = (message: ServerMessage<ChannelEvents>): void => run(message);
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-      },
     });
     return {
       topic,
@@ -158,4 +187,15 @@ function hostChannel(
     };
   };
   return created instanceof Promise ? created.then(ready) : ready(created);
+}
+
+/** Makes its promise when it is asked for: most who publish never do. */
+class Stored implements Published {
+  readonly #ask: () => Promise<number>;
+  constructor(ask: () => Promise<number>) {
+    this.#ask = ask;
+  }
+  get stored(): Promise<number> {
+    return this.#ask();
+  }
 }

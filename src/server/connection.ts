@@ -7,7 +7,7 @@
  *
  * Always: a reply leaves behind the entries that were appended before it (REPLY2); a connection that reads nothing
  * holds at most 64 KiB plus one flush, and `maxWaiting` small messages.
- * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6; docs/protocol/capabilities.md CAP21-CAP24.
+ * Rules: docs/protocol.md REPLY1-REPLY4, DELIVER1-DELIVER6; docs/protocol/capabilities.md CAP21-CAP23.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
@@ -104,7 +104,8 @@ export class Connection implements TransportHandlers {
   heard = 0;
   heardAtCheck = 0;
   checkAtMs = 0;
-  pinged = false;
+  /** When, in whole ms; 0: no ping is out. */
+  pingedAtMs = 0;
   /** Requests whose handlers have not answered. */
   openCallbacks = 0;
   messages: Bucket | undefined;
@@ -244,6 +245,12 @@ export class Connection implements TransportHandlers {
     subscription.pending = true;
     this.#pending.push(subscription);
     if (!this.blockedSinceMs) this.#host.flushLater(this);
+  }
+
+  /** The answer to the ping, if one is out: a transport may go by how far its peer is. */
+  ponged(): void {
+    if (this.pingedAtMs) this.transport.measured?.(this.#host.nowMs() - this.pingedAtMs);
+    this.pingedAtMs = 0;
   }
 
   onFrame(data: string | Uint8Array): void {

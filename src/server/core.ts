@@ -3,6 +3,7 @@
  */
 import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
+import type { Durability } from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
 import type { Bridge } from "./bridge.ts";
 import type { Delivery } from "./delivery.ts";
@@ -22,9 +23,13 @@ export interface Counters {
   /** Replies, pushes and entries that are larger than the client said it takes. */
   tooLargeForPeer: number;
   ratePauses: number;
+  /** Sent again, and answered as before. */
+  repeatedWrites: number;
   closedStuck: number;
   closedSilent: number;
   closedFlooding: number;
+  /** WebSockets, for a message over `maxFrameBytes` as it came or inflated. */
+  closedTooLarge: number;
   handlerErrors: number;
 }
 
@@ -34,6 +39,10 @@ export interface ServerCore {
   /** The packer that log records are kept in. */
   readonly kept: Packer;
   readonly topics: Topics;
+  /** Until the storage is open. */
+  opening: Promise<void> | undefined;
+  /** How durable topics are that do not say; absent: as their kind has it. */
+  readonly durability: Durability | undefined;
   readonly delivery: Delivery;
   readonly counters: Counters;
   /** By path. */

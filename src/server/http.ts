@@ -16,7 +16,8 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Env } from "../core/env.ts";
 import type { User } from "../core/register.ts";
-import { createWebSocketAcceptor } from "../transport/websocket-server.ts";
+import { createWebSocketAcceptor, type WebSocketAcceptor } from "../transport/websocket-server.ts";
+import type { DeflateOptions } from "../transport/ws-global.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
 import type { Bridge } from "./bridge.ts";
 import { writePortFile } from "./port-file.ts";
@@ -25,6 +26,8 @@ import { checkRequest, type Refusal, type RequestContext, urlOf } from "./reques
 export interface AttachOptions {
   /** Default "/chsk". */
   readonly path?: string;
+  /** Agrees to permessage-deflate with WebSocket clients that offer it. Default false. */
+  readonly deflate?: boolean | DeflateOptions;
 }
 
 export interface ListenOptions extends AttachOptions {
@@ -71,7 +74,6 @@ export const protocolPrefix = "sente-sync.";
 const closeTimeoutMs = 500;
 
 export function createDoors(door: Door): Doors {
-  const acceptor = createWebSocketAcceptor({ maxFrameBytes: door.limits.maxFrameBytes, protocols: door.protocols });
   const detach = new Set<() => void>();
   const owned = new Set<HttpServer>();
   const portFiles = new Set<() => void>();
@@ -133,7 +135,14 @@ export function createDoors(door: Door): Doors {
 
   const ajax = createAjax({ ...door, check, admit: (context) => admitRequest(context, identify) });
 
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer, url: URL, bridge?: Bridge): Promise<void> => {
+  const upgrade = async (
+    acceptor: WebSocketAcceptor,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    url: URL,
+    bridge?: Bridge,
+  ): Promise<void> => {
     bridge?.adapt(url);
     // Without a listener, a reset while we wait would end the process.
     const ignore = (): void => {};
@@ -156,12 +165,18 @@ export function createDoors(door: Door): Doors {
     response.writeHead(426, { "content-type": "text/plain", "connection": "close" }).end("This server speaks WebSocket.");
   };
 
-  const attach = (server: HttpServer, { path = "/chsk" }: AttachOptions = {}): (() => void) => {
+  const attach = (server: HttpServer, { path = "/chsk", deflate = false }: AttachOptions = {}): (() => void) => {
+    const acceptor = createWebSocketAcceptor({
+      maxFrameBytes: door.limits.maxFrameBytes,
+      protocols: door.protocols,
+      deflate,
+      onTooLarge: () => void door.counters.closedTooLarge++,
+    });
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const url = urlOf(request);
       // Another path is somebody else's; where nobody else listens it must still be answered.
       const bridge = url && door.bridges.get(url.pathname);
-      if (url && (bridge || url.pathname === path)) void upgrade(request, socket, head, url, bridge);
+      if (url && (bridge || url.pathname === path)) void upgrade(acceptor, request, socket, head, url, bridge);
       else if (server.listenerCount("upgrade") === 1)
         refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
     };

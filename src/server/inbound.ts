@@ -125,13 +125,14 @@ export function createInbound({
     }
     if (connection.session) return reply(event(errorEvent, toWireError(new SyncError("conflict", "Hello was said already."))));
     let resumed = false;
+    let token = "";
     connection.compact = message.binary;
     const attach = (): void => {
-      ({ resumed } = sessions.attach(connection, message.session, message.token));
+      ({ resumed, token } = sessions.attach(connection, message.session, message.token));
     };
     if (connection.visiting) attach();
     else users.rename(connection, attach);
-    const { id, token, replica } = connection.session as unknown as Session;
+    const { id, replica } = connection.session as unknown as Session;
     const welcome = {
       session: id,
       token,
@@ -156,7 +157,9 @@ export function createInbound({
   const control = (connection: Connection, id: string, data: unknown, callback: unknown): boolean => {
     switch (id) {
       case sync.hello:
-        hello(connection, data, callback);
+        // A server that is still opening its storage does not know its sessions yet.
+        if (core.opening) void core.opening.then(() => connection.closed || hello(connection, data, callback));
+        else hello(connection, data, callback);
         return true;
       case sync.subscribe: {
         const items = readSubscribe(data);
@@ -176,7 +179,7 @@ export function createInbound({
       }
       case sync.write: {
         const write = readWrite(data);
-        if (write) subscriptions.write(connection, write.id, write.firstSeq, write.ops);
+        if (write) subscriptions.write(connection, write);
         return write !== undefined;
       }
       case moveEvent:
@@ -234,6 +237,7 @@ export function createInbound({
           if (up.callback !== null) connection.control(connection.framer.message("pong", up.callback));
           return handlers.local(connection, "chsk/ws-ping");
         case "pong":
+          connection.ponged();
           return handlers.local(connection, "chsk/ws-pong");
         case "bad-event": {
           const typed = readTyped(up.what);

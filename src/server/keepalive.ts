@@ -28,13 +28,13 @@ export function check(connection: Connection, nowMs: number, options: KeepaliveO
   if (!options.keepaliveMs || nowMs < connection.checkAtMs || connection.readingPaused) return "fine";
   if (connection.heard !== connection.heardAtCheck) {
     connection.heardAtCheck = connection.heard;
-    connection.pinged = false;
+    connection.pingedAtMs = 0;
     connection.checkAtMs = nowMs + options.keepaliveMs / 2;
     return "fine";
   }
   // Opened to take over from another, and it does not: nobody counts it.
-  if (connection.pinged || connection.visiting) return "silent";
-  connection.pinged = true;
+  if (connection.pingedAtMs || connection.visiting) return "silent";
+  connection.pingedAtMs = Math.floor(nowMs) || 1;
   connection.checkAtMs = nowMs + options.pingTimeoutMs;
   return "ping";
 }

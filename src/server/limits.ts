@@ -34,6 +34,8 @@ export interface ServerLimits {
   readonly sessionGraceMs: number;
   /** Messages that wait for one connection; from there on reading pauses, and pushes are dropped and counted. */
   readonly maxWaiting: number;
+  /** Sessions whose writes one topic remembers. Of one beyond it a write that is sent again is rejected with `session-lost`. */
+  readonly maxWriters: number;
 }
 
 export const defaultLimits: ServerLimits = {
@@ -51,6 +53,7 @@ export const defaultLimits: ServerLimits = {
   maxIdleSessions: 20_000,
   sessionGraceMs: 120_000,
   maxWaiting: 1024,
+  maxWriters: 10_000,
 };
 
 /** Codes a connection is closed with. */

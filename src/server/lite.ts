@@ -44,6 +44,8 @@ export interface SenteLite {
   accept(transport: Transport, url?: string, user?: User): Promise<void>;
 }
 
+const base = "ws://localhost";
+
 /** Throws SyncError `conflict` for a path that has a door of this kind. */
 export function senteLite(server: object, options: SenteLiteOptions = {}): SenteLite {
   const sync = server as Server;
@@ -77,9 +79,10 @@ export function senteLite(server: object, options: SenteLiteOptions = {}): Sente
 
   return {
     accept(transport, url = "/", user) {
-      const adapted = new URL(url, "ws://localhost");
-      bridge.adapt(adapted);
-      return sync.accept(bridge.translate(transport), adapted.href, user);
+      // One that is none is refused as anybody else's.
+      const adapted = URL.canParse(url, base) ? new URL(url, base) : undefined;
+      if (adapted) bridge.adapt(adapted);
+      return sync.accept(bridge.translate(transport), adapted?.href ?? url, user);
     },
   };
 }

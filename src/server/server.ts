@@ -15,13 +15,14 @@ import { type Capabilities, supports } from "../session/capabilities.ts";
 import { anonymousUid, event, handshakeEvent } from "../session/messages/sente.ts";
 import { version } from "../session/messages/sync.ts";
 import { sealTransport } from "../session/sealed.ts";
+import type { Durability, Log, Storage } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import type { Frame, Transport } from "../transport/transport.ts";
 import { edn } from "../wire/edn.ts";
 import { ownBudget, type Packer } from "../wire/packer.ts";
 import { defaultLongPoll, type LongPollOptions } from "./ajax.ts";
-import { type CapabilityOptions, createCapable } from "./capable.ts";
 import type { Bridge } from "./bridge.ts";
+import { type CapabilityOptions, createCapable } from "./capable.ts";
 import { Connection } from "./connection.ts";
 import { type Counters, type ServerCore, setCore } from "./core.ts";
 import { createDelivery } from "./delivery.ts";
@@ -44,6 +45,7 @@ import { createMoves } from "./moves.ts";
 import type { RequestContext } from "./request.ts";
 import { createSessions, isAnonymous } from "./sessions.ts";
 import { createSubscriptions } from "./subscribe.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
 import { createTopics } from "./topics.ts";
 import { type ConnectedUsers, createUsers, type Mail } from "./users.ts";
 
@@ -88,6 +90,12 @@ export interface ServerOptions<E extends Events = Events> {
   readonly onDisconnect?: (peer: Peer, code: number, reason: string) => void;
   /** What has no caller to tell. Default: console.error. */
   readonly onError?: (error: unknown, where: string) => void;
+  /** Where durable topics live: `folder("./data")`. Default: everything is in memory. */
+  readonly storage?: Storage;
+  /** How durable kinds are that do not say. Default: as the kind has it, see docs/guides/durability.md. */
+  readonly durability?: Durability;
+  /** How long a client may be away and still be known by its session. Default 7 days. */
+  readonly sessionMaxAgeMs?: number;
   /** Clock, timers, randomness: for simulations. */
   readonly env?: Env;
 }
@@ -135,6 +143,9 @@ export interface Server<E extends Events = AnyEvents> {
   close(): Promise<void>;
 }
 
+/** Under what the storage keeps what tokens are signed with. */
+const secretKey = "session-secret";
+
 /** Where what is pushed to somebody who only posts goes. */
 const nowhere: Transport = {
   name: "post",
@@ -168,9 +179,11 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     droppedPushes: 0,
     tooLargeForPeer: 0,
     ratePauses: 0,
+    repeatedWrites: 0,
     closedStuck: 0,
     closedSilent: 0,
     closedFlooding: 0,
+    closedTooLarge: 0,
     handlerErrors: 0,
   };
   const report = (error: unknown, where: string): void => {
@@ -191,12 +204,36 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   });
   const delivery = createDelivery(env);
   const kept = edn();
+  const sessionMaxAgeMs = options.sessionMaxAgeMs ?? 7 * 24 * 3_600_000;
+  let tokens: Tokens | undefined;
+  let storage: Log | Promise<Log> | undefined = options.storage?.open({ env, report });
+  const opening = (async (): Promise<void> => {
+    const log = await storage;
+    storage = log;
+    let secret = await log?.kept(secretKey);
+    if (!secret) {
+      secret = env.randomBytes(32);
+      await log?.keep(secretKey, secret);
+    }
+    tokens = createTokens(env, secret, sessionMaxAgeMs);
+  })();
+  opening.then(
+    () => {
+      core.opening = undefined;
+    },
+    (error: unknown) => report(error, "storage"),
+  );
+  if (!storage) tokens = createTokens(env, env.randomBytes(32), sessionMaxAgeMs);
   const topics = createTopics({
     env,
-    log: createMemoryLog(env),
+    memory: createMemoryLog(env),
+    storage: () => storage,
     kept,
     delivery,
     maxTopics: limits.maxTopics,
+    // A session that its token proves is remembered by every topic that it wrote to.
+    writers: { maxWriters: limits.maxWriters, rememberMs: sessionMaxAgeMs },
+    report,
     endTopic: (topic, code) => {
       for (const subscription of [...topic.subscriptions]) subscriptions.end(subscription, code);
     },
@@ -207,8 +244,20 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     framers.set(packer.name, known);
     return known;
   };
-  const core: ServerCore = { env, limits, kept, topics, delivery, counters, bridges, framerOf, report };
-  const sessions = createSessions(env, limits);
+  const core: ServerCore = {
+    env,
+    limits,
+    kept,
+    topics,
+    opening: storage && opening,
+    durability: options.durability,
+    delivery,
+    counters,
+    bridges,
+    framerOf,
+    report,
+  };
+  const sessions = createSessions(env, limits, () => tokens as Tokens);
   const subscriptions = createSubscriptions(core, options.authorize);
   const peers = new WeakMap<Connection, Peer>();
   const peerOf = (connection: Connection): Peer => {
@@ -456,7 +505,10 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
         if (!connection.visiting && !connection.movedTo) connection.push(piece(connection.framer));
       }
     },
-    listen: doors.listen,
+    async listen(port, listening) {
+      await core.opening;
+      return doors.listen(port, listening);
+    },
     attach: doors.attach,
     handler: doors.handler,
     connectedUsers: users.connectedUsers,
@@ -517,6 +569,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       }
       await doorsClosed;
       users.close();
+      await topics.close();
+      await (await storage)?.close();
       if (sweepTimer !== undefined) env.clearTimer(sweepTimer);
       sweepTimer = undefined;
     },

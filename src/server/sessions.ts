@@ -1,31 +1,31 @@
 /**
- * Sessions: what outlives a connection. A session is proved by its token, which only the server and that client know;
- * a client id proves nothing.
+ * Sessions: what outlives a connection, and with a token the server too. A session is proved by its token, which only the
+ * server can make; a client id proves nothing.
  *
- * Always: a session belongs to one user; it is forgotten `sessionGraceMs` after its last connection, or earlier
- * when more than `maxIdleSessions` are idle, the oldest first.
- * Rules: docs/protocol.md HELLO1-HELLO7.
+ * Always: a session belongs to one user; what is in memory of it is forgotten `sessionGraceMs` after its last connection, or
+ * earlier when more than `maxIdleSessions` are idle, the oldest first. Its token holds for longer (tokens.ts).
+ * Rules: docs/protocol.md HELLO1-HELLO8.
  */
 import { type Env, randomHex } from "../core/env.ts";
 import type { User } from "../core/register.ts";
 import type { Connection } from "./connection.ts";
+import type { SessionFacts, Tokens } from "./tokens.ts";
 
 export interface Session {
   readonly id: string;
-  readonly token: string;
   user: User;
+  /** Wall clock. */
+  readonly createdMs: number;
   /** How others know the writer: stamped on what it publishes. */
   readonly replica: string;
   /** Mostly one: an array costs less than a set. */
   connections: readonly Connection[];
-  /** The last sequence number seen, by topic name. */
-  seqs: Map<string, number> | undefined;
   idleSinceMs: number;
 }
 
 export interface Sessions {
   /** The session that `token` proves, or a new one. */
-  attach(connection: Connection, id: string | null, token: string | null): { session: Session; resumed: boolean };
+  attach(connection: Connection, id: string | null, token: string | null): { session: Session; token: string; resumed: boolean };
   detach(connection: Connection): void;
   /** Forgets what is idle for too long; called by the server's sweep. */
   sweep(): void;
@@ -35,6 +35,7 @@ export interface Sessions {
 export function createSessions(
   env: Env,
   limits: { readonly maxIdleSessions: number; readonly sessionGraceMs: number },
+  tokens: () => Tokens,
 ): Sessions {
   const sessions = new Map<string, Session>();
   /** Idle ones in the order in which they became idle. */
@@ -45,20 +46,17 @@ export function createSessions(
   };
   return {
     attach(connection, id, token) {
-      const known = id === null ? undefined : sessions.get(id);
-      const resumed =
-        known !== undefined && token !== null && sameText(known.token, token) && sameUser(known.user, connection.user);
-      const session: Session = resumed
-        ? known
-        : {
-            id: randomHex(env, 8),
-            token: randomHex(env, 16),
-            user: connection.user,
-            replica: randomHex(env, 4),
-            connections: [],
-            seqs: undefined,
-            idleSinceMs: 0,
-          };
+      const facts = id === null || token === null ? undefined : tokens().read(id, token);
+      const known = facts && sessions.get(facts.id);
+      const resumed = facts !== undefined && isOf(facts, connection.user);
+      const session: Session = (resumed && known) || {
+        id: resumed ? facts.id : randomHex(env, 8),
+        user: resumed && isAnonymous(connection.user) ? { ...connection.user, id: facts.userId } : connection.user,
+        createdMs: resumed ? facts.createdMs : Math.floor(env.nowMs()),
+        replica: resumed ? facts.replica : randomHex(env, 4),
+        connections: [],
+        idleSinceMs: 0,
+      };
       sessions.set(session.id, session);
       // Anonymous users have no name but the one that the token proves; of others the newest word counts.
       if (isAnonymous(session.user)) connection.user = session.user;
@@ -66,7 +64,8 @@ export function createSessions(
       idle.delete(session);
       session.connections = [...session.connections, connection];
       connection.session = session;
-      return { session, resumed };
+      const { user } = session;
+      return { session, resumed, token: tokens().issue({ ...session, userId: user.id, anonymous: isAnonymous(user) }) };
     },
     detach(connection) {
       const { session } = connection;
@@ -90,17 +89,11 @@ export function createSessions(
   };
 }
 
-function sameUser(a: User, b: User): boolean {
-  return a.id === b.id || (isAnonymous(a) && isAnonymous(b));
+/** The user's own, or an anonymous one's and shown by an anonymous one: the token is all that an anonymous user has. */
+function isOf({ userId, anonymous }: SessionFacts, user: User): boolean {
+  return anonymous === isAnonymous(user) && (anonymous || userId === user.id);
 }
 
 export function isAnonymous(user: User): boolean {
   return (user as { readonly anonymous?: boolean }).anonymous === true;
-}
-
-/** Compares in a time that depends on the length alone. */
-function sameText(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
-  return difference === 0;
 }

@@ -3,11 +3,11 @@
  *
  * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
  * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
- * Rules: docs/protocol.md SUB1-SUB19, WRITE1-WRITE7, GRANT1-GRANT6.
+ * Rules: docs/protocol.md SUB1-SUB19, GRANT1-GRANT6.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
-import { type Since, type Subscribe, sync } from "../session/messages/sync.ts";
+import { type Since, type Subscribe, sync, type WriteMessage } from "../session/messages/sync.ts";
 import { createBucket, take } from "../tail/bucket.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
@@ -15,6 +15,7 @@ import { type Authorize, ask } from "./grants.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Feed, Topic } from "./topic.ts";
 import type { Resolved } from "./topics.ts";
+import { createWrites } from "./writes.ts";
 
 type Answer =
   | { readonly id: number; readonly at: [string, number]; readonly recovered: boolean; readonly durability: string }
@@ -26,7 +27,7 @@ export interface Subscriptions {
   unsubscribe(connection: Connection, ids: readonly number[]): void;
   /** The server's own positions for those topics, as the peer should have them once it reads the reply. */
   positions(connection: Connection, asked: readonly [id: number, offset: number][]): [id: number, offset: number][];
-  write(connection: Connection, id: number, firstSeq: number, ops: readonly unknown[]): void;
+  write(connection: Connection, message: WriteMessage): void;
   /** What that user reads of a topic now: its name, position and value. Throws SyncError. */
   render(user: User, name: string): Promise<[name: string, at: [string, number], value: unknown]>;
   /** Ends one subscription and tells its reader. */
@@ -54,12 +55,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
   };
 
-  const settleOn =
-    (connection: Connection) =>
-    (message: string, id: number, seq: number, outcome: unknown): void => {
-      const { current } = connection;
-      current.reply(current.framer.event(message, [id, seq, outcome]));
-    };
+  const writes = createWrites(core);
 
   const remove = (subscription: Subscription): void => {
     const { connection, topic } = subscription;
@@ -163,50 +159,13 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         const subscription = connection.subscription(id);
         return subscription?.state === "live" ? [[id, subscription.cursor] as [number, number]] : [];
       }),
-    write(connection, id, firstSeq, ops) {
-      const { session } = connection;
+    write(connection, message) {
+      const { id } = message;
       const subscription = connection.subscription(id);
-      const settle = settleOn(connection);
-      if (!session || !subscription) {
-        counters.refused++;
-        const error = toWireError(new SyncError("invalid", "Say hello and subscribe before writing."));
-        for (const index of ops.keys()) settle(sync.reject, id, firstSeq + index, error);
-        return;
+      if (!connection.session || !subscription) {
+        return writes.refuse(connection, message, new SyncError("invalid", "Say hello and subscribe before writing."));
       }
-      const decide = (allowed: boolean): void => {
-        const hosted = topics.opened(subscription.name);
-        const run = hosted?.decide;
-        const last = session.seqs?.get(subscription.name) ?? 0;
-        let seq = firstSeq;
-        const entries: Uint8Array[] = [];
-        const store = (): void => {
-          if (!entries.length || !hosted) return;
-          // Before the append: a listener of it may append more.
-          const offset = hosted.topic.head + entries.length;
-          const upTo = seq - 1;
-          const acknowledge = (): void => settle(sync.ack, id, upTo, offset);
-          const stored = topics.append(hosted.topic, entries.splice(0));
-          if (stored instanceof Promise) void stored.then(acknowledge);
-          else acknowledge();
-        };
-        for (const op of ops) {
-          try {
-            if (!allowed) throw new SyncError("forbidden", `Not allowed to write "${subscription.name}".`);
-            if (!run) throw new SyncError("unsupported", `Clients do not write "${subscription.name}".`);
-            if (seq <= last) throw new SyncError("conflict", `Sequence number ${seq} was used before.`);
-            const entry = run(op, { replica: session.replica, user: connection.user, nowMs: core.env.nowMs() });
-            entries.push(topics.pack(entry));
-            seq++;
-          } catch (error) {
-            counters.refused++;
-            store();
-            settle(sync.reject, id, seq++, toWireError(error));
-          }
-        }
-        store();
-        session.seqs ??= new Map();
-        session.seqs.set(subscription.name, Math.max(last, seq - 1));
-      };
+      const decide = (allowed: boolean): void => writes.decide(connection, subscription, message, allowed);
       const resolved = topics.resolve(subscription.name);
       const granted = subscription.grant;
       granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;

@@ -9,16 +9,21 @@
  */
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
-import type { OpenLog, Retention } from "../topic/log.ts";
+import type { AppendResult, LogRecord, OpenLog, Retention } from "../topic/log.ts";
 import type { Frame } from "../transport/transport.ts";
 import { ownBudget, type Packer } from "../wire/packer.ts";
 import { type Framer, toBytes } from "./frames.ts";
 import type { Subscription } from "./subscription.ts";
+import { type Origin, Writers, type WritersDump, type WritersLimits } from "./writers.ts";
 
 /** Payload of a frame that joins entries: with its 4-byte header it stays within one WebSocket length class. */
 export const maxJoinedBytes = 65_000;
 /** Characters or bytes of one part of a snapshot. */
 const snapshotPartLength = 48 * 1024;
+/** Records that are read at once while a topic is loaded. */
+const replayChunk = { maxEntries: 4096, maxBytes: 4 * 1024 * 1024 };
+/** A durable topic saves its state when so much was logged since it did. */
+const saveEvery = { entries: 1000, bytes: 1024 * 1024 };
 
 export interface TopicOptions {
   readonly id: number;
@@ -28,8 +33,14 @@ export interface TopicOptions {
   readonly catchUp: CatchUp;
   readonly retention: Retention;
   readonly snapshot: () => Snapshot;
+  readonly load?: ((snapshot: Snapshot) => void) | undefined;
+  readonly replay?: ((entry: unknown) => void) | undefined;
+  /** Called when decided entries were taken back. */
+  readonly recovered?: (() => void) | undefined;
   /** The packer that log records are kept in. */
   readonly kept: Packer;
+  readonly writers: WritersLimits;
+  readonly nowMs: () => number;
   /** Called with every batch of records, in order, once the feeds have them. */
   readonly onRecords: (topic: Topic) => void;
   /** Called when a frame was made: it is to be forgotten at the end of the flush. */
@@ -56,6 +67,16 @@ export class Topic {
   dirty = false;
   /** Why readers are sent away; set once. */
   ended: string | undefined;
+  readonly writers: Writers;
+  /** The newest append that is on its way to the disk; it resolves when that, and all before it, is stored or is not. */
+  storing: Promise<unknown> | undefined;
+  /** The state at the head, of a strict topic. */
+  #told: Snapshot;
+  /** States that were decided and are not yet told, by offset. */
+  #decided: { readonly offset: number; readonly state: Snapshot }[] = [];
+  /** Since the last snapshot that was saved. */
+  #unsaved = { entries: 0, bytes: 0 };
+  #recovering: Promise<void> | undefined;
   readonly #options: TopicOptions;
   readonly #feeds = new Map<Framer, Feed>();
   readonly #stop: () => void;
@@ -68,10 +89,12 @@ export class Topic {
     this.epoch = options.log.position.epoch;
     this.catchUp = options.catchUp;
     this.#options = options;
+    this.writers = new Writers(options.writers);
     this.#stop = options.log.onRecords((_first, records) => {
       for (const feed of this.#feeds.values()) {
         for (const record of records) feed.tail.append(this.#encode(feed, record.entry));
       }
+      while (this.#decided[0] && this.#decided[0].offset <= this.head) this.#told = this.#decided.shift()?.state;
       options.onRecords(this);
     });
   }
@@ -122,16 +145,83 @@ export class Topic {
     return compact ? framer.compactEntries(this.id, tail, first, last) : framer.entries(this.id, tail, first, last);
   }
 
-  /** The state at the head. */
+  /** The state at the head, which is what readers are told: more may be decided. */
   state(): Snapshot {
-    return this.#options.snapshot();
+    return this.log.durability === "strict" ? this.#told : this.#options.snapshot();
+  }
+
+  /** Makes state and writers what the log says. */
+  async load(): Promise<void> {
+    const { log } = this;
+    const { kept, load, replay } = this.#options;
+    this.#decided = [];
+    const snapshot = await log.loadSnapshot();
+    const [state, writers] = snapshot ? (kept.unpack(snapshot.state, ownBudget) as [Snapshot, WritersDump]) : [undefined, undefined];
+    load?.(state);
+    this.writers.load(writers);
+    let next = Math.max(snapshot ? snapshot.offset + 1 : 1, log.first);
+    while (next <= log.position.offset) {
+      const records = await log.read(next, replayChunk);
+      for (const { entry, origin, atMs } of records) {
+        replay?.(kept.unpack(entry, ownBudget));
+        if (origin) {
+          const [session, seq, rejected] = kept.unpack(origin, ownBudget) as Origin;
+          this.writers.store(session, seq, next, atMs, rejected);
+        }
+        next++;
+      }
+      if (!records.length) break;
+    }
+    this.#told = this.#options.snapshot();
+    this.#unsaved = { entries: next - 1 - (snapshot?.offset ?? 0), bytes: 0 };
+  }
+
+  /** Appends to a durable log, and follows that to its end: what is not stored is taken out of the state again. */
+  append(records: readonly LogRecord[], report: (error: unknown) => void): AppendResult | Promise<AppendResult> {
+    const { log, epoch } = this;
+    const appending = log.append(records, { epoch, offset: log.decided });
+    if (log.durability === "memory") return appending;
+    if (log.durability === "strict") this.#decided.push({ offset: log.decided, state: this.#options.snapshot() });
+    this.#save(records, report);
+    if (!(appending instanceof Promise)) return appending;
+    const done = appending.then(async (result) => {
+      // What was appended behind it failed as well, and is taken back with it.
+      if (result !== "stored") await (this.#recovering ??= this.#recover());
+      if (this.storing === done) this.storing = undefined;
+      return result;
+    });
+    this.storing = done;
+    return done;
+  }
+
+  /** Back to what the log has. */
+  async #recover(): Promise<void> {
+    try {
+      await this.load();
+      this.#options.recovered?.();
+    } finally {
+      this.#recovering = undefined;
+    }
+  }
+
+  /** Now and then, so that a start reads no more than that. */
+  #save(records: readonly LogRecord[], report: (error: unknown) => void): void {
+    const unsaved = this.#unsaved;
+    unsaved.entries += records.length;
+    for (const { entry } of records) unsaved.bytes += entry.length;
+    if (unsaved.entries < saveEvery.entries && unsaved.bytes < saveEvery.bytes) return;
+    this.#unsaved = { entries: 0, bytes: 0 };
+    const { kept, snapshot, nowMs } = this.#options;
+    const state = toBytes(kept.pack([snapshot() ?? null, this.writers.dump(nowMs())]));
+    const saving = this.log.saveSnapshot({ offset: this.log.decided, state });
+    if (saving instanceof Promise) saving.catch(report);
   }
 
   /** The state at the head, as the frames that carry it. */
   snapshot(feed: Feed): { readonly offset: number; readonly parts: readonly Frame[] } {
     if (feed.snapshot?.offset !== this.head) {
       const { framer } = feed;
-      const packed = framer.packer.pack(this.#options.snapshot());
+      const packed = framer.packer.pack(this.state());
       const parts: Frame[] = [];
       let start = 0;
       do {

@@ -9,12 +9,21 @@ import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { CatchUp, Snapshot, WriteContext } from "../kind/kind.ts";
-import { defaultRetention, type Log, type LogRecord, type OpenLog, type Retention } from "../topic/log.ts";
+import {
+  type AppendResult,
+  type Durability,
+  defaultRetention,
+  type Log,
+  type LogRecord,
+  type OpenLog,
+  type Retention,
+} from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
 import type { Delivery } from "./delivery.ts";
 import { toBytes } from "./frames.ts";
 import type { Authorize } from "./grants.ts";
 import { Topic } from "./topic.ts";
+import type { Origin, WritersLimits } from "./writers.ts";
 
 /** What a kind does for one open topic. */
 export interface Hosted {
@@ -25,7 +34,16 @@ export interface Hosted {
   views?(): Iterable<Topic>;
   /** What an operation becomes; throws SyncError to reject it. Absent: clients do not write. */
   decide?(op: unknown, context: WriteContext): unknown;
+  /** Makes an entry that was decided part of the state; absent where there is none. */
+  apply?(entry: unknown): void;
   close(): void;
+}
+
+/** A packed entry on its way to a log. */
+export interface NewEntry {
+  readonly entry: Uint8Array;
+  /** Whose write it is; absent: the server's own. */
+  readonly origin?: Origin | undefined;
 }
 
 /** What the application declared: one topic or a pattern of them. */
@@ -48,7 +66,16 @@ export interface NewTopic {
   readonly kind: string;
   readonly catchUp: CatchUp;
   readonly retention?: Partial<Retention> | undefined;
+  /** Default: the server's. Where it has no storage, everything is in memory. */
+  readonly durability?: Durability | undefined;
+  /** The state that was decided; for kinds with state an immutable value. */
   readonly snapshot: () => Snapshot;
+  /** Makes that the state; undefined: as it is at offset 0. Only kinds that can be durable have it. */
+  readonly load?: (snapshot: Snapshot) => void;
+  /** Folds an entry from the log into the state. */
+  readonly replay?: (entry: unknown) => void;
+  /** Called when decided entries were taken back. */
+  readonly recovered?: () => void;
 }
 
 export interface Topics {
@@ -61,8 +88,13 @@ export interface Topics {
   create(topic: NewTopic, log?: Log): Topic | Promise<Topic>;
   /** An entry as it is kept. Throws SyncError `invalid` for what the wire cannot carry. */
   pack(entry: unknown): Uint8Array;
-  /** Appends packed entries; every reader gets them at the end of the turn. */
-  append(topic: Topic, entries: readonly Uint8Array[]): void | Promise<void>;
+  /**
+   * Appends packed entries, which are part of the state already; readers get them at the end of the turn in which they are stored.
+   * Where they cannot be stored the state goes back to what is, and the answer says so.
+   */
+  append(topic: Topic, entries: readonly NewEntry[]): AppendResult | Promise<AppendResult>;
+  /** Closes what is open, once what is on its way is stored. */
+  close(): Promise<void>;
   /** Closes an open topic and forgets its log; its readers are told `code`. */
   delete(name: string, code: string): void;
   names(): IterableIterator<string>;
@@ -71,11 +103,16 @@ export interface Topics {
 
 interface TopicsHost {
   readonly env: Env;
-  readonly log: Log;
+  /** Of topics that are not durable. */
+  readonly memory: Log;
+  /** Where durable topics live; absent: nowhere. */
+  storage(): Log | Promise<Log> | undefined;
   readonly kept: Packer;
   readonly delivery: Delivery;
   readonly maxTopics: number;
+  readonly writers: WritersLimits;
   endTopic(topic: Topic, code: string): void;
+  report(error: unknown, where: string): void;
 }
 
 export function createTopics(host: TopicsHost): Topics {
@@ -96,16 +133,20 @@ export function createTopics(host: TopicsHost): Topics {
     return undefined;
   };
 
-  const create = (topic: NewTopic, log: OpenLog, retention: Retention): Topic =>
-    new Topic({
+  const create = (topic: NewTopic, log: OpenLog, retention: Retention): Topic | Promise<Topic> => {
+    const created = new Topic({
       ...topic,
       id: nextId++,
       log,
       retention,
       kept: host.kept,
+      writers: host.writers,
+      nowMs: host.env.nowMs,
       onRecords: host.delivery.topicGrew,
       onFrame: host.delivery.framesMade,
     });
+    return log.durability === "memory" ? created : created.load().then(() => created);
+  };
 
   return {
     declare(declaration) {
@@ -140,9 +181,13 @@ export function createTopics(host: TopicsHost): Topics {
       const hosted = open.get(name);
       return hosted instanceof Promise ? undefined : hosted;
     },
-    create(topic, log = host.log) {
-      const retention = { ...defaultRetention, ...topic.retention };
-      const opened = log.open(topic.name, retention);
+    create(topic, log) {
+      const { durability = "memory" } = topic;
+      const storage = log || durability === "memory" ? undefined : host.storage();
+      const from = log ?? storage ?? host.memory;
+      const retention = { ...(storage ? durableRetention : defaultRetention), ...topic.retention };
+      const options = { retention, durability: storage ? durability : "memory" };
+      const opened = from instanceof Promise ? from.then((ready) => ready.open(topic.name, options)) : from.open(topic.name, options);
       return opened instanceof Promise
         ? opened.then((ready) => create(topic, ready, retention))
         : create(topic, opened, retention);
@@ -150,12 +195,10 @@ export function createTopics(host: TopicsHost): Topics {
     pack: (entry) => toBytes(host.kept.pack(entry)),
     append(topic, entries) {
       const atMs = host.env.nowMs();
-      const records: LogRecord[] = entries.map((entry) => ({ entry, atMs }));
-      const result = topic.log.append(records, topic.log.position);
-      const check = (outcome: string): void => {
-        if (outcome !== "stored") throw new SyncError("conflict", `Topic "${topic.name}": the log answered ${outcome}.`);
-      };
-      return result instanceof Promise ? result.then(check) : check(result);
+      const records: LogRecord[] = entries.map(({ entry, origin }) =>
+        origin ? { entry, atMs, origin: toBytes(host.kept.pack(origin)) } : { entry, atMs },
+      );
+      return topic.append(records, (error) => host.report(error, topic.name));
     },
     delete(name, code) {
       const hosted = open.get(name);
@@ -164,7 +207,12 @@ export function createTopics(host: TopicsHost): Topics {
       for (const topic of [hosted.topic, ...(hosted.views?.() ?? [])]) host.endTopic(topic, code);
       hosted.close();
       hosted.topic.close();
-      void host.log.delete(name);
+      const log = hosted.topic.log.durability === "memory" ? host.memory : host.storage();
+      void (log instanceof Promise ? log.then((ready) => ready.delete(name)) : log?.delete(name));
+    },
+    async close() {
+      const hosted = await Promise.allSettled(open.values());
+      await Promise.all(hosted.map((each) => each.status === "fulfilled" && each.value.topic.storing));
     },
     names: () => open.keys(),
     get size() {
@@ -172,6 +220,15 @@ export function createTopics(host: TopicsHost): Topics {
     },
   };
 }
+
+/** The promise, which is no unhandled rejection where nobody asks for it. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** What durable topics keep, unless they say otherwise. */
+const durableRetention: Retention = { maxEntries: 100_000, maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: 7 * 24 * 3_600_000 };
 
 /** The params of a name that fits the pattern; what is not valid percent-encoding fits none. */
 function match(pattern: readonly string[], segments: readonly string[]): { readonly [name: string]: string } | undefined {

@@ -66,6 +66,11 @@ export function defaultsFor(peer: "client" | "server"): Capabilities {
   return peer === "client" ? recommended : senteServer;
 }
 
+/** What a side with these packers compresses with. */
+export function compressionIn(wireFormats: readonly string[]): readonly string[] {
+  return wireFormats.some((name) => name.startsWith("gzip+")) ? ["gzip", "none"] : minimal.compression;
+}
+
 /** Other names for what has one here. */
 const synonyms = new Map([
   ["heartbeat", "ping-pong"],

@@ -2,14 +2,17 @@
  * Compression around any packer, as Sente's gzip wrapper has it.
  *
  * Always: a frame is one flag byte and the payload as it is, or one gzip stream of it; no stream is inflated further than
- * it says that it goes, nor than the limit.
- * Rules: docs/protocol/seals.md GZIP1-GZIP7.
+ * it says that it goes, nor than the limit. Whatever is left uncompressed for whom, any peer's wrapper opens it.
+ * Rules: docs/protocol/seals.md GZIP1-GZIP11.
  */
 import { codec as platformCodec } from "#gzip";
 import { SyncError } from "../core/errors.ts";
 import type { GzipCodec } from "../wire/gzip-web.ts";
 import { type Bytes, chain, type Packer, type Seal } from "../wire/packer.ts";
+import { type Gain, noGain, stepGain } from "./gzip-gain.ts";
 import { sealed } from "./sealed.ts";
+
+export { isDense, mentions } from "./gzip-skip.ts";
 
 export interface GzipOptions {
   /** Smaller payloads are left as they are. Default 1 024, which is Sente's. */
@@ -18,10 +21,20 @@ export interface GzipOptions {
   readonly level?: number;
   /** A frame that would inflate to more is refused with `too-large`. Default 64 MiB. */
   readonly maxBytes?: number;
+  /** True for packed frames that are left as they are: `isDense`, `mentions("media/")`, or one's own. Default: none. */
+  readonly skip?: (payload: Uint8Array) => boolean;
+  /** Leaves frames as they are while the last ones gained too little, and for peers that are near. Default false. */
+  readonly adaptive?: boolean | AdaptiveOptions;
   /** Default: `node:zlib` in Node, else the platform's compression streams. */
   readonly codec?: GzipCodec;
 }
 
+export interface AdaptiveOptions {
+  /** A peer whose round trip took less is near. Default 5; 0: none is. */
+  readonly nearMs?: number;
+}
+
+const defaultNearMs = 5;
 const rawFlag = 0;
 const gzipFlag = 1;
 /** A gzip stream has at least its header and trailer; the trailer ends with the length of what it holds. */
@@ -32,24 +45,36 @@ export function gzip(inner: Packer, options: GzipOptions = {}): Packer {
   return sealed("gzip", inner, gzipSeal(options));
 }
 
-function gzipSeal({ thresholdBytes = 1024, level, maxBytes = 64 * 1024 * 1024, codec = platformCodec }: GzipOptions): Seal {
+function gzipSeal(options: GzipOptions): Seal {
+  const { thresholdBytes = 1024, level, maxBytes = 64 * 1024 * 1024, codec = platformCodec, skip, adaptive = false } = options;
   if (level !== undefined && !(Number.isInteger(level) && level >= 1 && level <= 9)) {
     throw new SyncError("invalid", `A gzip level is 1 to 9, not ${level}.`);
   }
-  return {
+  let gain: Gain = noGain;
+  const leave = (payload: Uint8Array): Bytes => flagged(rawFlag, payload);
+  const open = (frame: Uint8Array): Uint8Array | Promise<Uint8Array> => {
+    if (frame.length === 0) throw malformed();
+    const body = frame.subarray(1);
+    return frame[0] === gzipFlag ? inflate(codec, body, maxBytes) : body;
+  };
+  const seal: Seal = {
     shared: true,
+    open,
     close(payload) {
-      if (payload.length < thresholdBytes) return flagged(rawFlag, payload);
-      return chain(codec.compress(payload, level), (body) =>
-        body.length < payload.length ? flagged(gzipFlag, body) : flagged(rawFlag, payload),
-      );
-    },
-    open(frame) {
-      if (frame.length === 0) throw malformed();
-      const body = frame.subarray(1);
-      return frame[0] === gzipFlag ? inflate(codec, body, maxBytes) : body;
+      if (payload.length < thresholdBytes || skip?.(payload)) return leave(payload);
+      if (gain.resting > 0) {
+        gain = stepGain(gain, payload.length);
+        return leave(payload);
+      }
+      return chain(codec.compress(payload, level), (body) => {
+        if (adaptive) gain = stepGain(gain, payload.length, body.length);
+        return body.length < payload.length ? flagged(gzipFlag, body) : leave(payload);
+      });
     },
   };
+  if (!adaptive) return seal;
+  const { nearMs = defaultNearMs } = adaptive === true ? {} : adaptive;
+  return { ...seal, near: { belowMs: nearMs, seal: { shared: true, open, close: leave } } };
 }
 
 function flagged(flag: number, body: Uint8Array): Bytes {

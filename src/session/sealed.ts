@@ -3,7 +3,7 @@
  *
  * Always: a transport like any other, whatever time the seal takes; a seal that takes none costs no turn. A frame that
  * cannot be opened ends the connection, and nothing that came after it is told.
- * Rules: docs/protocol/seals.md SEAL1-SEAL9; docs/protocol/transports.md TRANSPORT1-TRANSPORT10.
+ * Rules: docs/protocol/seals.md SEAL1-SEAL10; docs/protocol/transports.md TRANSPORT1-TRANSPORT10.
  */
 import { type Env, realEnv, type Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
@@ -23,15 +23,20 @@ const malformedCode = 4007;
 
 /** `inner`, its frames sealed by `seal` besides what `inner` does with them: a packer of one's own making. */
 export function sealed(name: string, inner: Packer, seal: Seal): Packer {
-  const first = inner.seal;
-  const both: Seal = first
-    ? {
-        shared: seal.shared && first.shared,
-        close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
-        open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
-      }
-    : seal;
+  const both = inner.seal ? around(inner.seal, seal) : seal;
   return { ...inner, name: `${name}+${inner.name}`, seal: both, over: (transport) => sealTransport(transport, both) };
+}
+
+/** `first` done, then `seal`; for near peers what either has for them. */
+function around(first: Seal, seal: Seal): Seal {
+  const both: Seal = {
+    shared: seal.shared && first.shared,
+    close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
+    open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
+  };
+  const { near = seal.near } = first;
+  if (!near) return both;
+  return { ...both, near: { belowMs: near.belowMs, seal: around(first.near?.seal ?? first, seal.near?.seal ?? seal) } };
 }
 
 /** `transport` with `seal` on all its frames. What arrives is told as bytes, whatever was sent. */
@@ -63,6 +68,8 @@ class SealedTransport implements Transport {
   handlers!: TransportHandlers;
   readonly #inner: Transport;
   readonly #seal: Seal;
+  /** The one that closes: of a near peer another. */
+  #closing: Seal;
   readonly #env: Env;
   readonly #closeTimeoutMs: number;
   readonly #outgoing: InOrder<Frame>;
@@ -82,7 +89,7 @@ class SealedTransport implements Transport {
 
   constructor(inner: Transport, seal: Seal, { env = realEnv, closeTimeoutMs = 2000 }: SealOptions) {
     this.#inner = inner;
-    this.#seal = seal;
+    this.#seal = this.#closing = seal;
     this.#env = env;
     this.#closeTimeoutMs = closeTimeoutMs;
     this.#outgoing = new InOrder({
@@ -113,8 +120,14 @@ class SealedTransport implements Transport {
 
   send(frame: Frame): boolean {
     if (this.#isEnded) return true;
-    this.#outgoing.add(() => sealFrame(this.#seal, frame), frame.data.length);
+    this.#outgoing.add(() => sealFrame(this.#closing, frame), frame.data.length);
     return this.#hasRoom();
+  }
+
+  /** What is being closed already stays as it is, and in its place. */
+  measured(roundTripMs: number): void {
+    const { near } = this.#seal;
+    this.#closing = near && roundTripMs < near.belowMs ? near.seal : this.#seal;
   }
 
   cork(): void {

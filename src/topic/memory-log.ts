@@ -3,17 +3,18 @@
  * allows, and starts a new epoch whenever a topic is opened anew, so a restart is never mistaken for a resume.
  *
  * Always: as log.ts says; the records kept are the newest, and at least one once there was one.
- * Rules: docs/protocol.md LOG1-LOG8.
+ * Rules: docs/protocol/storage.md LOG1-LOG16.
  */
 import { type Env, randomHex } from "../core/env.ts";
-import type { AppendResult, Log, LogRecord, OpenLog, Position, Retention, StoredSnapshot } from "./log.ts";
+import type { AppendPart, AppendResult, Log, LogRecord, OpenLog, Position, Retention, StoredSnapshot } from "./log.ts";
 
 /** A log for one server's life. */
 export function createMemoryLog(env: Env): Log {
   const topics = new Map<string, MemoryTopic>();
+  const values = new Map<string, Uint8Array>();
   return {
     features: { atomicTopics: true, durability: "memory" },
-    open(topic, retention) {
+    open(topic, { retention }) {
       let log = topics.get(topic);
       if (!log) {
         log = new MemoryTopic(env, randomHex(env, 6), retention);
@@ -21,12 +22,26 @@ export function createMemoryLog(env: Env): Log {
       }
       return log;
     },
+    appendAll(parts) {
+      if (parts.some(({ log, expect }) => !standsAt(log, expect))) return "conflict";
+      for (const { log, records } of parts) (log as MemoryTopic).take(records);
+      for (const { log } of parts) (log as MemoryTopic).tell();
+      return "stored";
+    },
     delete: (topic) => void topics.delete(topic),
+    list: (prefix) => [...topics.keys()].filter((name) => name.startsWith(prefix)).sort(),
+    keep: (key, value) => void values.set(key, value),
+    kept: (key) => values.get(key),
+    close: () => topics.clear(),
   };
 }
 
+const standsAt = ({ position }: AppendPart["log"], { epoch, offset }: Position): boolean =>
+  epoch === position.epoch && offset === position.offset;
+
 class MemoryTopic implements OpenLog {
   readonly durability = "memory";
+  readonly fault = undefined;
   readonly #env: Env;
   readonly #retention: Retention;
   readonly #epoch: string;
@@ -52,12 +67,22 @@ class MemoryTopic implements OpenLog {
     return { epoch: this.#epoch, offset: this.#offset };
   }
 
+  get decided(): number {
+    return this.#offset;
+  }
+
   get first(): number {
     return this.#first;
   }
 
   append(records: readonly LogRecord[], expect: Position): AppendResult {
-    if (expect.epoch !== this.#epoch || expect.offset !== this.#offset) return "conflict";
+    if (!standsAt(this, expect)) return "conflict";
+    this.take(records);
+    this.tell();
+    return "stored";
+  }
+
+  take(records: readonly LogRecord[]): void {
     const first = this.#offset + 1;
     for (const record of records) {
       this.#records.push(record);
@@ -66,12 +91,10 @@ class MemoryTopic implements OpenLog {
     this.#offset += records.length;
     this.#keep();
     this.#untold.push({ first, records });
-    this.#tell();
-    return "stored";
   }
 
   /** A listener may append: what it appends is told once everybody was told what is before it. */
-  #tell(): void {
+  tell(): void {
     if (this.#telling) return;
     this.#telling = true;
     try {
@@ -105,7 +128,7 @@ class MemoryTopic implements OpenLog {
   }
 
   saveSnapshot(snapshot: StoredSnapshot): void {
-    this.#snapshot = snapshot;
+    if (!this.#snapshot || snapshot.offset >= this.#snapshot.offset) this.#snapshot = snapshot;
   }
 
   trim(before: number): void {

@@ -2,17 +2,23 @@
  * Long polling with a plain Sente server: a poll is answered with one message, a post carries one and is answered with the reply to it.
  *
  * Callback ids do not travel: the server is told that a reply is wanted, and the reply is told here as if it had come with its id.
- * Always: a post is made once, for nobody could tell that it came twice; one that fails ends the connection.
+ * Always: a post is made once, for nobody could tell that it came twice; one that fails ends the connection; who asked is told what became of it.
  * Rules: docs/protocol/long-poll.md POLL16-POLL22. Source: sente-wire section 6.
  */
+import type { WireError } from "../core/errors.ts";
 import { Keyword } from "../core/values.ts";
 import type { Answer, Bytes, PollHttp } from "./poll-http.ts";
 import { Polling } from "./polling.ts";
 import type { Format, Frame } from "./transport.ts";
 
-/** A post whose reply takes longer lets the next one go. */
+/** An event that the server has not answered by then lets the next post go. */
 const orderMs = 100;
 const decoder = new TextDecoder();
+/** The reply in place of Sente's word for it, which is a value like any other. */
+const noReply = [
+  /* @__PURE__ */ new Keyword("sync/error"),
+  { code: "timeout", message: "The server had no reply in its time." } satisfies WireError,
+];
 
 export class PlainPolling extends Polling {
   readonly #format: Format;
@@ -32,10 +38,14 @@ export class PlainPolling extends Polling {
   }
 
   protected override async poll(): Promise<(() => void) | undefined> {
-    const answer = await this.persist(
-      () => this.http.get(this.http.url({})),
-      ({ status }) => status === 200,
-    );
+    let parameters = {};
+    const poll = (): Promise<Answer> => {
+      const url = this.http.url(parameters);
+      // What follows a poll that failed is a handshake, as with Sente's client: the server may have forgotten this one.
+      parameters = { "handshake?": "1" };
+      return this.http.get(url);
+    };
+    const answer = await this.persist(poll, ({ status }) => status === 200);
     return answer && this.reading(answer);
   }
 
@@ -50,7 +60,8 @@ export class PlainPolling extends Polling {
     const asked = this.#ask(event, callback);
     this.#asked.add(asked);
     void asked.finally(() => this.#asked.delete(asked));
-    await (callback === null ? asked : Promise.race([asked, this.pauseFor(orderMs)]));
+    // An event is answered at once, and waited for to keep their order; a request when its handler is done.
+    if (callback === null) await Promise.race([asked, this.pauseFor(orderMs)]);
     return 1;
   }
 
@@ -64,8 +75,7 @@ export class PlainPolling extends Polling {
       const { status, body } = await this.#send(await this.#write([event, callback === null ? null : new Keyword("ajax")]));
       if (status !== 200) throw new Error(`HTTP ${status}`);
       const [reply] = await this.#read(body);
-      // Sente's words for "no answer in time", which the caller finds by itself, and for "none was asked for".
-      if (callback !== null && !isKeyword(reply, "chsk/timeout")) await this.#reply(reply, callback);
+      if (callback !== null) await this.#reply(isKeyword(reply, "chsk/timeout") ? noReply : reply, callback);
     } catch (error) {
       this.end(1006, `${error}`);
     }

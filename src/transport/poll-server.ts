@@ -78,8 +78,8 @@ export class PollTransport implements Transport {
     this.#poll = poll;
     if (before) this.#options.env.setTimer(() => before(this.#isOurs ? emptyBody : this.#options.timeout), supersededMs);
     this.#arm(() => this.#answer(true), this.#options.timeoutMs);
-    if (this.#waiting.length || this.#close) this.#answer(false);
-    else if (this.#full) {
+    if (this.#close || (this.#waiting.length && !this.#corked)) this.#answer(false);
+    else if (this.#full && !this.#waiting.length) {
       this.#full = false;
       this.handlers.onDrain?.();
     }

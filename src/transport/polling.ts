@@ -24,6 +24,7 @@ export abstract class Polling implements Transport {
   #queuedBytes = 0;
   /** `send` returned false, and `onDrain` is to follow. */
   #isFull = false;
+  #isCorked = false;
   #isPosting = false;
   /** While paused: what waits for `resume`. */
   #resumed: Promise<void> | undefined;
@@ -52,14 +53,17 @@ export abstract class Polling implements Transport {
     if (this.#state !== "open") return true;
     this.#queue.push(frame);
     this.#queuedBytes += frame.data.length;
-    this.#startPosting();
+    if (!this.#isCorked) this.#startPosting();
     return this.#hasRoom();
   }
 
-  /** What one turn sends leaves in one post anyway. */
-  cork(): void {}
+  cork(): void {
+    this.#isCorked = true;
+  }
 
   uncork(): boolean {
+    this.#isCorked = false;
+    if (this.#queue.length) this.#startPosting();
     return this.#hasRoom();
   }
 
@@ -77,6 +81,7 @@ export abstract class Polling implements Transport {
   close(code = 1000, reason = ""): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
+    this.#isCorked = false;
     this.#close = { code, reason };
     this.#deadline = this.http.env.setTimer(() => this.terminate(), closeTimeoutMs);
     this.#startPosting();
@@ -144,9 +149,10 @@ export abstract class Polling implements Transport {
         break;
       }
       const nowMs = env.monotonicMs();
-      // One that was held for long, or told to come again later, is no sign that the server is gone.
-      const isThere = answer?.status === 429 || nowMs - startMs >= Math.min(retryMs, requestTimeoutMs);
-      failingSinceMs = isThere ? undefined : (failingSinceMs ?? startMs);
+      const wasHeld = nowMs - startMs >= Math.min(retryMs, requestTimeoutMs);
+      // Neither that nor to be told to come again later is a sign that the server is gone.
+      failingSinceMs = wasHeld || answer?.status === 429 ? undefined : (failingSinceMs ?? startMs);
+      if (wasHeld) pauseMs = firstPauseMs;
       if (failingSinceMs !== undefined && nowMs - failingSinceMs > retryMs) this.end(1006, "no answer");
       else await this.pauseFor(pauseMs);
       pauseMs = Math.min(longestPauseMs, pauseMs * 2);
@@ -171,7 +177,7 @@ export abstract class Polling implements Transport {
   }
 
   async #postOn(): Promise<void> {
-    while (this.#queue.length) this.#posted(await this.post(this.#queue));
+    while (this.#queue.length && !this.#isCorked) this.#posted(await this.post(this.#queue));
     this.#isPosting = false;
     if (this.#state !== "closing") return;
     const { code, reason } = this.#close;

@@ -3,7 +3,7 @@
  *
  * Always: frames arrive whole and in order while the connection lives; `onClose` is called exactly once,
  * last, whoever closed; nothing is called back before the call that causes it returned.
- * Rules: docs/protocol.md TRANSPORT1-TRANSPORT7 and test/contracts/transport.ts.
+ * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15 and test/contracts/transport.ts.
  */
 
 /** One message on its way out. One Frame may go to many transports, so its content must not change. */
@@ -36,6 +36,8 @@ export interface Transport {
   handlers: TransportHandlers;
   /** False: taken, but the buffer is now full, and `onDrain` follows. After close: true, and dropped. */
   send(frame: Frame): boolean;
+  /** Told how long a ping and its answer took, by an owner who measured it; there where something goes by it. */
+  measured?(roundTripMs: number): void;
   /** Between the two, small frames are gathered and leave in one write. */
   cork(): void;
   uncork(): boolean;

@@ -3,14 +3,16 @@
  *
  * Always: a corked connection costs one write however many frames it was given; a frame that goes to many
  * connections is never copied; an idle connection costs one small object and no closure.
- * Ours and `ws`' own frames never mix within a frame, because neither side fragments or compresses.
- * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15.
+ * Ours and `ws`' own frames never mix within a frame, because we write only whole ones, and all messages.
+ * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15, DEFLATE1-DEFLATE5.
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Frame, Transport, TransportHandlers } from "./transport.ts";
+import { agreement, asksForSmallWindow, createDeflater } from "./websocket-deflate.ts";
 import { frameOf, joinFrames } from "./websocket-frame.ts";
+import type { DeflateOptions } from "./ws-global.ts";
 
 export interface WebSocketAcceptorOptions {
   /** A larger message closes its connection with 1009. Default 1 MiB. */
@@ -19,6 +21,10 @@ export interface WebSocketAcceptorOptions {
   readonly closeTimeoutMs?: number;
   /** Subprotocols that a client may ask for: the first of its own list that is here is chosen. */
   readonly protocols?: ReadonlySet<string>;
+  /** Agrees to permessage-deflate with clients that offer it. Default false. */
+  readonly deflate?: boolean | DeflateOptions;
+  /** A message was larger than `maxFrameBytes`, as it came or inflated. */
+  readonly onTooLarge?: () => void;
 }
 
 export interface WebSocketAcceptor {
@@ -31,27 +37,36 @@ export interface WebSocketAcceptor {
   ): void;
 }
 
+/** What all connections of one acceptor that agreed to the same have in common. */
+interface Terms {
+  readonly onTooLarge?: (() => void) | undefined;
+  /** A frame as it leaves. */
+  readonly deflate?: (frame: Frame) => Frame;
+}
+
 /** Turns the HTTP server's `upgrade` events into transports. */
 export function createWebSocketAcceptor(options: WebSocketAcceptorOptions = {}): WebSocketAcceptor {
+  const { deflate, onTooLarge } = options;
   const serverOptions = {
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
+    perMessageDeflate: deflate ? agreement : false,
     maxPayload: options.maxFrameBytes ?? 1024 * 1024,
     closeTimeout: options.closeTimeoutMs ?? 2000,
     handleProtocols: (asked: Set<string>) => [...asked].find((protocol) => options.protocols?.has(protocol)) ?? false,
   };
   const upgrader = new WebSocketServer(serverOptions);
+  const plain: Terms = { onTooLarge };
+  const deflating: Terms = deflate ? { onTooLarge, deflate: createDeflater(deflate) } : plain;
   return {
     accept(request, socket, head, onTransport) {
-      upgrader.handleUpgrade(request, socket, head, (ws) => onTransport(acceptWebSocket(ws, socket), ws.protocol));
+      upgrader.handleUpgrade(request, socket, head, (ws) => {
+        // What is agreed to need not be used: a message may always leave as it is.
+        const agreed = ws.extensions !== "" && !asksForSmallWindow(request.headers["sec-websocket-extensions"]);
+        onTransport(new AcceptedWebSocket(ws, socket, agreed ? deflating : plain), ws.protocol);
+      });
     },
   };
-}
-
-/** A transport over `ws`, which was opened by an upgrade of `socket`, without compression. */
-export function acceptWebSocket(ws: WebSocket, socket: Duplex): Transport {
-  return new AcceptedWebSocket(ws, socket);
 }
 
 const highWaterBytes = 65_536;
@@ -65,6 +80,7 @@ class AcceptedWebSocket implements Transport {
   handlers!: TransportHandlers;
   private readonly ws: WebSocket;
   private readonly socket: Duplex;
+  readonly terms: Terms;
   private corked = false;
   private gathered: Frame[] | undefined;
   private gatheredBytes = 0;
@@ -74,9 +90,10 @@ class AcceptedWebSocket implements Transport {
   /** Why this side's `ws` gave up; the peer was told by a close code, the owner is told by this. */
   failure = "";
 
-  constructor(ws: WebSocket, socket: Duplex) {
+  constructor(ws: WebSocket, socket: Duplex, terms: Terms) {
     this.ws = ws;
     this.socket = socket;
+    this.terms = terms;
     (ws as Owned)[owner] = this;
     ws.on("message", onMessage);
     ws.on("error", onError);
@@ -91,8 +108,10 @@ class AcceptedWebSocket implements Transport {
     return this.socket.writableLength + this.gatheredBytes;
   }
 
-  send(frame: Frame): boolean {
+  send(message: Frame): boolean {
     if (this.over || this.ws.readyState !== openState) return true;
+    const { deflate } = this.terms;
+    const frame = deflate ? deflate(message) : message;
     if (!this.corked) {
       this.socket.write(frameOf(frame));
       return this.hasRoom();
@@ -175,8 +194,13 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   (this as Owned)[owner].receive(isBinary ? (data as Buffer) : (data as Buffer).toString());
 }
 
-function onError(this: WebSocket, error: Error): void {
-  (this as Owned)[owner].failure = error.message;
+/** `ws`' words for a message over its limit. */
+const tooLargeCodes = new Set(["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH"]);
+
+function onError(this: WebSocket, error: Error & { code?: string }): void {
+  const transport = (this as Owned)[owner];
+  transport.failure = error.message;
+  if (tooLargeCodes.has(error.code ?? "")) transport.terms.onTooLarge?.();
 }
 
 function onClose(this: WebSocket, code: number, reason: Buffer): void {

@@ -5,16 +5,19 @@
  * a peer that does not answer a close is given up after two seconds.
  * Limits: `cork` gathers nothing, `pause` stops nothing (a browser has no way to), and a browser closes with
  * code 1000 or 3000-4999 only.
- * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT9, TRANSPORT14, TRANSPORT15.
+ * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT9, TRANSPORT14, TRANSPORT15,
+ * DEFLATE6.
  */
 import { WebSocket as PlatformWebSocket } from "#websocket";
 import { type Env, realEnv, type Timer } from "../core/env.ts";
 import type { Connector, Transport } from "./transport.ts";
-import type { WebSocketConstructor } from "./ws-global.ts";
+import type { DeflateOptions, WebSocketConstructor } from "./ws-global.ts";
 
 export interface WebSocketOptions {
   /** Default: the platform's; in Node that of `ws`. */
   readonly WebSocket?: WebSocketConstructor;
+  /** Node only: offers permessage-deflate. Default false. A browser always does, and decides by itself. */
+  readonly deflate?: boolean | DeflateOptions;
   readonly env?: Env;
 }
 
@@ -26,7 +29,7 @@ const closeTimeoutMs = 2000;
 const nothing = (): void => {};
 
 /** Opens WebSocket connections. */
-export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebSocketOptions = {}): Connector {
+export function websocket({ WebSocket = PlatformWebSocket, deflate, env = realEnv }: WebSocketOptions = {}): Connector {
   const name = "websocket";
   /** Browsers refuse a server that knows no subprotocols when they asked for one: after a failure they are not asked for. */
   let asks = true;
@@ -72,7 +75,9 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
           return ws?.bufferedAmount ?? 0;
         },
         send({ data, text }) {
-          if (state === "open") ws?.send((text && typeof data !== "string" ? new TextDecoder().decode(data) : data) as string);
+          // Its peer may have closed it, and it not said so yet: a browser then warns of every frame.
+          if (state === "open" && ws?.readyState === 1)
+            ws.send((text && typeof data !== "string" ? new TextDecoder().decode(data) : data) as string);
           return hasRoom();
         },
         cork: nothing,
@@ -95,7 +100,7 @@ export function websocket({ WebSocket = PlatformWebSocket, env = realEnv }: WebS
       } as Transport;
 
       try {
-        ws = new WebSocket(url, asks ? [...protocols] : []);
+        ws = new WebSocket(url, asks ? [...protocols] : [], { deflate });
         ws.binaryType = "arraybuffer";
         ws.onopen = () => {
           if (state !== "opening") return;

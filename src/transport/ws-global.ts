@@ -7,6 +7,8 @@
 export interface WebSocketLike {
   binaryType: string;
   readonly bufferedAmount: number;
+  /** 1: open. */
+  readonly readyState: number;
   readonly protocol: string;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -18,6 +20,19 @@ export interface WebSocketLike {
   terminate?(): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
+/** permessage-deflate, where it was asked for. */
+export interface DeflateOptions {
+  /** Smaller messages leave as they are. Default 1 024. */
+  readonly thresholdBytes?: number;
+  /** 1 (fast) to 9 (small). Default 6. */
+  readonly level?: number;
+}
+
+/** `options`: for platforms that ask; browsers compress as they like, and pay it no regard. */
+export type WebSocketConstructor = new (
+  url: string,
+  protocols?: string[],
+  options?: { readonly deflate?: boolean | DeflateOptions | undefined },
+) => WebSocketLike;
 
 export const WebSocket: WebSocketConstructor = globalThis.WebSocket;

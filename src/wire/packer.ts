@@ -61,6 +61,8 @@ export interface Seal {
   close(payload: Uint8Array): Bytes | Promise<Bytes>;
   /** Fails with SyncError `malformed` or `too-large`. */
   open(sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** What closes instead for a peer whose round trip takes less than that; `open` opens both. */
+  readonly near?: { readonly belowMs: number; readonly seal: Seal };
 }
 
 /** `next` of a value that is there already or will be. */

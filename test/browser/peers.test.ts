@@ -21,7 +21,7 @@ const card = ({ page }: Window, name: string | RegExp) => page.getByRole("region
 const primesOf = async (window: Window, name: string | RegExp): Promise<number> =>
   Number((await card(window, name).locator(".figure strong").textContent())?.replaceAll(",", ""));
 const dataOf = async ({ page }: Window, selector: string): Promise<Record<string, string | undefined>> =>
-  page.locator(selector).evaluate((element) => ({ ...(element as HTMLElement).dataset }));
+  page.locator(selector).evaluate((element) => Object.fromEntries(Object.entries((element as HTMLElement).dataset)));
 const child = "The child process";
 const me = "This window";
 

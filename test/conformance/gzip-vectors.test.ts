@@ -3,9 +3,9 @@
  * Rules: docs/protocol/seals.md GZIP1-GZIP3.
  */
 import { describe, expect, test } from "vitest";
+import { gzip } from "../../src/session/gzip.ts";
 import { edn } from "../../src/wire/edn.ts";
 import { equalValues } from "../../src/wire/equal.ts";
-import { gzip } from "../../src/session/gzip.ts";
 import { codec as nodeCodec } from "../../src/wire/gzip-node.ts";
 import { codec as webCodec } from "../../src/wire/gzip-web.ts";
 import type { Seal } from "../../src/wire/packer.ts";

@@ -1,17 +1,24 @@
-/** Our server against scripted peers that say what sente_lite's clients said, word for word, and expect what its server answered. */
+/**
+ * Our server against scripted peers that say what sente_lite's clients said, word for word, and expect what its server answered; and
+ * where a peer of one protocol meets a peer of the other, both of our sides behave as Sente's did.
+ */
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { keyword } from "sente-sync";
+import { createClient, senteState } from "sente-sync/client";
+import { senteLite } from "sente-sync/lite";
 import { edn } from "sente-sync/packers/edn";
 import { channel, createServer } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
-import { WebSocket } from "ws";
-import { senteLite } from "../../src/server/lite.ts";
+import { WebSocket, WebSocketServer } from "ws";
 
 interface Recorded {
   readonly name: string;
   readonly steps: readonly {
     readonly conn?: string;
     readonly kind?: string;
+    readonly url?: string;
     readonly from?: string;
     readonly text?: string;
   }[];
@@ -20,6 +27,11 @@ interface Recorded {
 const { sessions } = JSON.parse(readFileSync(new URL("vectors/exchanges-sente-lite.json", import.meta.url), "utf8")) as {
   sessions: Recorded[];
 };
+
+/** Where the recorded client connected. */
+function pathOf(name: string): string {
+  return sessions.find((session) => session.name === name)?.steps.find(({ url }) => url)?.url ?? "";
+}
 
 /** Frames in the order seen; the server's pings come by its clock, not by what was said. */
 function framesOf(name: string): { line: string; from: string; text: string }[] {
@@ -38,8 +50,8 @@ interface Line {
   readonly closes: number[];
 }
 
-async function connect(port: number): Promise<Line> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/lite`);
+async function connect(port: number, path = "/lite"): Promise<Line> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
   onTestFinished(() => socket.terminate());
   const frames: string[] = [];
   const closes: number[] = [];
@@ -120,4 +132,68 @@ test("LITE2, LITE3, LITE4, LITE5, LITE8 and LITE9 scripted clients are answered 
 
 test("LITE3, LITE5, LITE8, LITE9 and LITE11 sente_lite's own client is answered as its server answered it", async () => {
   expect(await play("lite-client-to-nbb-server")).toEqual({ compared: 6, malformed: 0 });
+});
+
+const strayed = "lite-client-to-real-sente";
+
+test("HAND1, EVENT3 sente_lite's client at Sente's door hears what Sente's server told it, and nothing that it says is an event", async () => {
+  const sync = createServer({ authenticate: ({ url }) => ({ id: url.searchParams.get("uid") ?? "" }) });
+  onTestFinished(() => sync.close());
+  const odd: unknown[] = [];
+  sync.on("chsk/bad-event", ({ data }) => void odd.push(data));
+  const line = await connect(await sync.listen(0, { host: "127.0.0.1" }), pathOf(strayed));
+  const said: unknown[] = [];
+  for (const { from, text } of framesOf(strayed)) {
+    if (from === "server") {
+      expect(unpack(await line.next())).toStrictEqual(unpack(text));
+      continue;
+    }
+    line.say(text);
+    said.push((unpack(text) as unknown[])[0]);
+  }
+  // All of it was heard, none of it answered, and the line stands.
+  line.say('[[:chsk/ws-ping] "1"]');
+  expect(unpack(await line.next())).toEqual(["pong", "1"]);
+  expect([odd, sync.stats().badEvents, sync.stats().malformed, line.closes]).toEqual([said, 5, 0, []]);
+});
+
+const lost = "real-sente-client-to-nbb-server";
+
+test("LITE3, LITE5 Sente's client at sente_lite's door hears what sente_lite's server told it", async () => {
+  const sync = createServer({ keepalive: { keepaliveMs: 100, pingTimeoutMs: 20_000 } });
+  onTestFinished(() => sync.close());
+  senteLite(sync, { path: "/" });
+  const line = await connect(await sync.listen(0, { host: "127.0.0.1" }), pathOf(lost));
+  const [handshake] = framesOf(lost);
+  const [, said] = unpack(await line.next()) as [unknown, unknown[]];
+  const [id, recorded] = unpack(handshake?.text as string) as [unknown, unknown[]];
+  expect([id, said.slice(1)]).toStrictEqual([keyword("chsk/handshake"), recorded.slice(1)]);
+  expect(await line.next()).toBe("[:chsk/ws-ping]");
+  expect(line.closes).toEqual([]);
+});
+
+test("HAND4, PING4 our client in front of sente_lite's server never opens, as Sente's did not", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const reported: unknown[] = [];
+  const client = createClient(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/?uid=z`, {
+    onError: (error) => void reported.push(error),
+  });
+  onTestFinished(() => client.close());
+  const state = senteState(client);
+  const heard: string[] = [];
+  for (const event of ["connect", "chsk/handshake", "chsk/ws-ping"]) client.on(event, () => void heard.push(event));
+  client.connect();
+  const [socket] = (await once(server, "connection")) as [WebSocket];
+  const told: string[] = [];
+  socket.on("message", (data) => void told.push(String(data)));
+  for (const { text } of sessions.find(({ name }) => name === lost)?.steps ?? []) if (text) socket.send(text);
+  // What is sent on one socket arrives in order, and a ping of the socket itself is answered behind all of it.
+  socket.ping();
+  await once(socket, "pong");
+  expect([client.status.get().name, state.get().open, state.get().everOpened]).toEqual(["connecting", false, false]);
+  // Sente's was silent; ours does not look at its state before it answers a ping.
+  expect([heard, told]).toEqual([Array(3).fill("chsk/ws-ping"), Array(3).fill("[[:chsk/ws-pong] nil]")]);
+  expect(reported).toEqual([expect.objectContaining({ code: "malformed" })]);
 });

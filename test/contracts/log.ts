@@ -27,7 +27,7 @@ const words = (records: readonly LogRecord[]): string[] => records.map(({ entry 
 
 export function logContract(name: string, create: () => LogWorld | Promise<LogWorld>, flags: LogFlags): void {
   const open = (world: LogWorld, retention: Partial<Retention> = {}, topic = "a"): OpenLog | Promise<OpenLog> =>
-    world.log.open(topic, { ...defaultRetention, ...retention });
+    world.log.open(topic, { retention: { ...defaultRetention, ...retention }, durability: world.log.features.durability });
 
   const append = async (world: LogWorld, log: OpenLog, ...texts: string[]): Promise<string> =>
     log.append(

@@ -9,14 +9,17 @@ import { noise } from "./packers.ts";
 
 export const counter = defineAtom("matrix/counter", { initial: { n: 0, seen: [] as number[] } });
 export const large = defineAtom("matrix/large", { initial: "" });
-export const anything = defineAtom<unknown>("matrix/anything", { initial: null });
+const nothing: unknown = null;
+export const anything = defineAtom("matrix/anything", { initial: nothing });
 export const room = defineChannel("matrix/room/:id", { events: { said: type<unknown>() } });
 
 export const largeLength = 200_000;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export function createHouse(options: ServerOptions, cut: () => void = () => {}): Server {
+export type HouseOptions = Pick<ServerOptions, "packer" | "packers">;
+
+export function createHouse(options: HouseOptions, cut: () => void = () => {}): Server {
   const sync = createServer({
     ...options,
     authenticate: ({ url }) => ({ id: url.searchParams.get("name") ?? "nobody" }),
@@ -30,6 +33,12 @@ export function createHouse(options: ServerOptions, cut: () => void = () => {}):
   const say = async (id: string, what: readonly unknown[]): Promise<void> => {
     const { publish } = await rooms.open({ id });
     for (const each of what) publish("said", each);
+  };
+  const count = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      counts.update((draft) => void draft.seen.push(++draft.n));
+      await turn();
+    }
   };
 
   sync.on("matrix/echo", ({ data }) => data);
@@ -46,12 +55,7 @@ export function createHouse(options: ServerOptions, cut: () => void = () => {}):
       else sync.send(user.id, "matrix/pushed", i);
     }
   });
-  sync.on("matrix/count", async ({ data }) => {
-    for (let i = 0; i < (data as number); i++) {
-      counts.update((draft) => void draft.seen.push(++draft.n));
-      await turn();
-    }
-  });
+  sync.on("matrix/count", ({ data }) => count(data as number));
   sync.on("matrix/grow", () => text.set(noise(largeLength)));
   sync.on("matrix/set", ({ data }) => value.set(data));
   sync.on("matrix/say", ({ data }) => {
@@ -60,6 +64,8 @@ export function createHouse(options: ServerOptions, cut: () => void = () => {}):
   });
   sync.on("matrix/cut", async ({ data }) => {
     cut();
+    // While nobody is there to hear it.
+    counts.update((draft) => void draft.seen.push(++draft.n));
     await say("cut", data as readonly unknown[]);
   });
   sync.on("matrix/leave", ({ user }) => sync.disconnect({ user: user.id }));

@@ -6,13 +6,15 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MessageChannel } from "node:worker_threads";
-import type { Server, ServerOptions } from "sente-sync/server";
+import { build } from "esbuild";
+import type { Server } from "sente-sync/server";
+import { fallback } from "sente-sync/transports/fallback";
 import { longPoll } from "sente-sync/transports/long-poll";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { acceptPort, portConnector } from "sente-sync/transports/message-port";
@@ -20,25 +22,27 @@ import { spawnServer } from "sente-sync/transports/stdio";
 import { type ListenTcpOptions, listenTcp, tcp } from "sente-sync/transports/tcp";
 import { websocket } from "sente-sync/transports/websocket";
 import type { Connector, Transport } from "../../src/transport/transport.ts";
-import { createHouse } from "./house.ts";
+import type { Packer } from "../../src/wire/packer.ts";
+import { createHouse, type HouseOptions } from "./house.ts";
 
 export interface World {
   readonly url: string;
   readonly connector: Connector;
   /** What a client's status calls the transport. */
   readonly name: string;
-  /** What the server does about a cut: the client is lost and resumes, or the transport repeats what was lost and nobody notices. */
+  /** After a cut the client resumes, or the transport repeats what was lost and nobody notices. */
   readonly cut?: "lost" | "repeated";
-  /** The server has nobody any more. */
-  isEmpty(): boolean;
+  /** How many the server has. */
+  connections(): number;
   close(): Promise<void>;
 }
 
-type Open = (options: ServerOptions & { readonly packer: { readonly name: string } }) => Promise<World>;
+type Open = (options: HouseOptions & { readonly packer: Packer }) => Promise<World>;
 
 export const transports: Readonly<Record<string, Open>> = {
   "websocket": overHttp(websocket, "websocket", "lost"),
   "long-poll": overHttp(longPoll, "ajax", "repeated"),
+  "fallback": overHttp(() => fallback([websocket(), longPoll()]), "ajax", "repeated", barWebSockets),
   "tcp": overTcp("tcp", () => ({ port: 0 })),
   "unix socket": overTcp("unix", (directory) => ({ path: join(directory, "socket") })),
   "stdio": overStdio,
@@ -47,7 +51,7 @@ export const transports: Readonly<Record<string, Open>> = {
 };
 
 /** A house whose transports are at hand to be cut. */
-function openHouse(options: ServerOptions): { sync: Server; accept(transport: Transport, url: string): void } {
+function openHouse(options: HouseOptions): { sync: Server; accept(transport: Transport, url: string): void } {
   const open = new Set<Transport>();
   const sync = createHouse(options, () => {
     for (const transport of open) transport.terminate();
@@ -62,9 +66,15 @@ function openHouse(options: ServerOptions): { sync: Server; accept(transport: Tr
   };
 }
 
-const isEmpty = (sync: Server) => (): boolean => sync.stats().connections === 0;
+const connections = (sync: Server) => (): number => sync.stats().connections;
 
-function overHttp(connect: () => Connector, name: string, cut: "lost" | "repeated"): Open {
+/** As a network does that lets no WebSocket through. */
+function barWebSockets(http: HttpServer): void {
+  http.removeAllListeners("upgrade");
+  http.on("upgrade", (_, socket) => void socket.destroy());
+}
+
+function overHttp(connect: () => Connector, name: string, cut: "lost" | "repeated", furnish = (_: HttpServer): void => {}): Open {
   return async (options) => {
     const sockets = new Set<Socket>();
     const sync = createHouse(options, () => {
@@ -76,6 +86,7 @@ function overHttp(connect: () => Connector, name: string, cut: "lost" | "repeate
       socket.on("close", () => sockets.delete(socket));
     });
     sync.attach(http);
+    furnish(http);
     http.listen(0, "127.0.0.1");
     await once(http, "listening");
     return {
@@ -83,7 +94,7 @@ function overHttp(connect: () => Connector, name: string, cut: "lost" | "repeate
       connector: connect(),
       name,
       cut,
-      isEmpty: isEmpty(sync),
+      connections: connections(sync),
       async close() {
         await sync.close();
         http.close();
@@ -103,7 +114,7 @@ function overTcp(name: string, place: (directory: string) => ListenTcpOptions): 
       connector: tcp(),
       name,
       cut: "lost",
-      isEmpty: isEmpty(sync),
+      connections: connections(sync),
       async close() {
         await sync.close();
         door.close();
@@ -115,36 +126,59 @@ function overTcp(name: string, place: (directory: string) => ListenTcpOptions): 
 
 async function overStdio({ packer }: Parameters<Open>[0]): Promise<World> {
   const children: ChildProcess[] = [];
-  const child = fileURLToPath(new URL("./fixtures/child.ts", import.meta.url));
+  const directory = mkdtempSync(join(tmpdir(), "sente-sync-"));
+  const child = join(directory, "child.cjs");
+  // Built, because to start one from its sources takes the processor a second.
+  await build({
+    entryPoints: [fileURLToPath(new URL("./fixtures/child.ts", import.meta.url))],
+    outfile: child,
+    bundle: true,
+    platform: "node",
+    conditions: ["source"],
+    logLevel: "silent",
+  });
   const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
   return {
     url: "stdio:///chsk",
-    connector: spawnServer(process.execPath, ["--import", "tsx", "--conditions=source", child, packer.name], {
-      onSpawn: (started) => void children.push(started),
-    }),
+    connector: spawnServer(process.execPath, [child, packer.name], { onSpawn: (started) => void children.push(started) }),
     name: "stdio",
-    isEmpty: () => children.length > 0 && !children.some(isRunning),
+    connections: () => children.filter(isRunning).length,
     async close() {
       for (const each of children.filter(isRunning)) {
         each.kill("SIGKILL");
         await once(each, "exit");
       }
+      rmSync(directory, { recursive: true });
     },
   };
 }
 
-async function overPorts(options: ServerOptions): Promise<World> {
+async function overPorts(options: HouseOptions): Promise<World> {
   const { sync, accept } = openHouse(options);
   const connector = portConnector(() => {
     const { port1, port2 } = new MessageChannel();
     acceptPort(port2, { accept });
     return port1;
   });
-  return { url: "port:///chsk", connector, name: "message-port", cut: "lost", isEmpty: isEmpty(sync), close: () => sync.close() };
+  return {
+    url: "port:///chsk",
+    connector,
+    name: "message-port",
+    cut: "lost",
+    connections: connections(sync),
+    close: () => sync.close(),
+  };
 }
 
-async function overMemory(options: ServerOptions): Promise<World> {
+async function overMemory(options: HouseOptions): Promise<World> {
   const { sync, accept } = openHouse(options);
   const connector = memoryConnector(accept);
-  return { url: "memory:///chsk", connector, name: "memory", cut: "lost", isEmpty: isEmpty(sync), close: () => sync.close() };
+  return {
+    url: "memory:///chsk",
+    connector,
+    name: "memory",
+    cut: "lost",
+    connections: connections(sync),
+    close: () => sync.close(),
+  };
 }

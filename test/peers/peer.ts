@@ -25,7 +25,7 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-export function startPeer(script: "sente_client" | "sente_server", ...args: string[]): Peer {
+export function startPeer(script: "sente_client" | "sente_server" | "sente_lite_client", ...args: string[]): Peer {
   const child = spawn(process.execPath, [nbb, fileURLToPath(new URL(`${script}.cljs`, import.meta.url)), ...args]);
   const said: string[] = [];
   let taken = 0;

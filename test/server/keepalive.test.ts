@@ -78,7 +78,7 @@ test("PING7 while the server does not read, silence says nothing", () => {
     checkAtMs: 0,
     heard: 1,
     heardAtCheck: 1,
-    pinged: true,
+    pingedAtMs: 1,
     readingPaused: true,
   };
   const options = { keepaliveMs: 25_000, pingTimeoutMs: 10_000 };

@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { defineAtom, defineChannel, keyword, type } from "sente-sync";
 import { atom as clientAtom, channel as clientChannel } from "sente-sync/client";
+import { type SenteLiteOptions, senteLite } from "sente-sync/lite";
 import { edn } from "sente-sync/packers/edn";
 import { atom, channel, createServer, type ServerOptions } from "sente-sync/server";
 import { memoryPair } from "sente-sync/transports/memory";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Schema } from "../../src/core/schema.ts";
-import { type SenteLiteOptions, senteLite } from "../../src/server/lite.ts";
 import type { LiteUp } from "../../src/session/messages/lite.ts";
 import { readLite } from "../../src/session/messages/lite.ts";
 import { createWorld, RawPeer, type World } from "./world.ts";
@@ -124,6 +124,7 @@ test("LITE1 a transport that is handed over passes the door, and one that is ref
   expect((await world.lite("/?in=1")).uid).toMatch(/^[0-9a-f]{8}$/);
   const refused = await world.lite("/");
   expect([refused.frames, refused.closes]).toEqual([[], [{ code: 4008, reason: "Unauthorized request" }]]);
+  expect((await world.lite("//:99999")).closes).toEqual([{ code: 4008, reason: "Bad request" }]);
 });
 
 test("LITE2, LITE3 the handshake is first, and what is pushed leaves as an event a frame", async () => {

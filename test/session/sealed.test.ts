@@ -1,12 +1,12 @@
 /**
  * Transports with a seal: the transport's own contract on top of four seals, and what is the seal's own.
- * Rules: docs/protocol/seals.md SEAL1-SEAL9; docs/protocol/transports.md TRANSPORT1-TRANSPORT10.
+ * Rules: docs/protocol/seals.md SEAL1-SEAL10; docs/protocol/transports.md TRANSPORT1-TRANSPORT10.
  */
 import { describe, expect, test, vi } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
 import { encrypted } from "../../src/session/encrypted.ts";
 import { gzip } from "../../src/session/gzip.ts";
-import { sealTransport } from "../../src/session/sealed.ts";
+import { sealed as sealedBy, sealTransport } from "../../src/session/sealed.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Frame, Transport } from "../../src/transport/transport.ts";
 import { edn } from "../../src/wire/edn.ts";
@@ -506,5 +506,72 @@ describe("a sealed transport", () => {
     sealed.transport.send(textFrame("c"));
     await until(() => sealed.closes.length > 0 && bare.closes.length > 0);
     expect([told(bare), sealed.closes, bare.closes[0]?.code]).toEqual([["a"], [{ code: 1006, reason: "" }], 1006]);
+  });
+
+  /** Marks what it closes; for near peers another way. */
+  const markSeal = (mark: number, belowMs?: number): Seal => {
+    const open = (sealed: Uint8Array): Uint8Array => sealed.subarray(1);
+    const close =
+      (first: number) =>
+      (payload: Uint8Array): Bytes =>
+        Uint8Array.of(first, ...payload);
+    const seal: Seal = { shared: true, open, close: close(mark) };
+    return belowMs === undefined ? seal : { ...seal, near: { belowMs, seal: { ...seal, close: close(mark + 100) } } };
+  };
+
+  test("SEAL10 what is sent after a short round trip is closed by the near peers' seal", async () => {
+    const { sealed, bare } = halfSealed(markSeal(1, 5));
+    const frame = binaryFrame(1);
+    for (const roundTripMs of [undefined, 5, 4.9, 0, 200, Number.NaN]) {
+      if (roundTripMs !== undefined) sealed.transport.measured?.(roundTripMs);
+      sealed.transport.send(frame);
+    }
+    bare.transport.send({ data: Uint8Array.of(101, 9), text: false });
+    await settle();
+    expect(bare.frames.map((data) => data[0])).toEqual([1, 1, 101, 101, 1, 1]);
+    expect(sealed.frames).toEqual([Uint8Array.of(9)]);
+  });
+
+  test("SEAL10 what is being closed keeps its place and its way", async () => {
+    const seal = handSeal();
+    const { sealed, bare } = halfSealed({ ...seal, near: { belowMs: 5, seal: identity } });
+    sealed.transport.send(textFrame("far"));
+    sealed.transport.measured?.(1);
+    sealed.transport.send(textFrame("near"));
+    await settle();
+    expect(told(bare)).toEqual([]);
+    seal.closing[0]?.finish();
+    await settle();
+    expect([told(bare), seal.closing.length]).toEqual([["far", "near"], 1]);
+  });
+
+  test("SEAL10 a frame is closed once for all near peers, and once for all others", () => {
+    const seal = markSeal(1, 5);
+    const sent: Frame[] = [];
+    const frame = binaryFrame(1);
+    for (const roundTripMs of [1, 2, 100, 200]) {
+      const inner = memoryPair()[0];
+      inner.send = (sealedFrame) => sent.push(sealedFrame) > 0;
+      const transport = sealTransport(inner, seal);
+      transport.measured?.(roundTripMs);
+      transport.send(frame);
+    }
+    expect([sent[0] === sent[1], sent[2] === sent[3], sent[0] === sent[2]]).toEqual([true, true, false]);
+  });
+
+  test.each([
+    ["the inner one has one", 5, undefined, [3, 101]],
+    ["the outer one has one", undefined, 5, [103, 1]],
+    ["both have one", 5, 7, [103, 101]],
+  ])("SEAL10 seals around each other, where %s", async (_, innerMs, outerMs, near) => {
+    const first = { ...edn(), seal: markSeal(1, innerMs) };
+    const both = sealedBy("outer", first, markSeal(3, outerMs)).seal as Seal;
+    expect(both.near?.belowMs).toBe(5);
+    const payload = Uint8Array.of(9);
+    expect(await both.close(payload)).toEqual(Uint8Array.of(3, 1, 9));
+    expect(await both.near?.seal.close(payload)).toEqual(Uint8Array.of(...near, 9));
+    expect(await both.open(Uint8Array.of(...near, 9))).toEqual(payload);
+    expect([both.near?.seal.shared, both.near?.seal.near]).toEqual([true, undefined]);
+    expect(sealedBy("outer", { ...edn(), seal: markSeal(1) }, markSeal(3)).seal?.near).toBeUndefined();
   });
 });

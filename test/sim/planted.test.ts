@@ -44,12 +44,12 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "a late socket is believed: its frames",
-    [{ file: "src/client/line.ts", text: "if (line !== state.line || transport !== opened) return;", instead: "" }],
+    [{ file: "src/client/line.ts", text: "if (line === state.line && transport === opened) hear(data);", instead: "hear(data);" }],
   ],
   [
     "a late socket is believed: its frames and its end",
     [
-      { file: "src/client/line.ts", text: "if (line !== state.line || transport !== opened) return;", instead: "" },
+      { file: "src/client/line.ts", text: "if (line === state.line && transport === opened) hear(data);", instead: "hear(data);" },
       { file: "src/session/line-step.ts", text: " || (of !== undefined && of !== line)", instead: "" },
     ],
   ],

@@ -31,6 +31,7 @@ const interfaceFiles = new Set(["src/wire/packer.ts", "src/topic/log.ts", "src/k
 const nodePlaces = [
   "src/server/",
   "src/transport/websocket-server.ts",
+  "src/transport/websocket-deflate.ts",
   "src/transport/tcp.ts",
   "src/transport/stdio.ts",
   "src/wire/gzip-node.ts",

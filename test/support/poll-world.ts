@@ -77,7 +77,9 @@ export function roomByBytes(inner: Transport): Transport {
   return outer;
 }
 
-export async function openPollWorld(options: { graceMs?: number; timeoutMs?: number; maxFrameBytes?: number } = {}): Promise<PollWorld> {
+export async function openPollWorld(
+  options: { graceMs?: number; timeoutMs?: number; maxFrameBytes?: number } = {},
+): Promise<PollWorld> {
   const { graceMs = 150, timeoutMs = 20_000, maxFrameBytes = 4 << 20 } = options;
   const accepted: Recorder[] = [];
   const requests: IncomingMessage[] = [];
@@ -121,7 +123,10 @@ export async function openPollWorld(options: { graceMs?: number; timeoutMs?: num
         longPoll(clientOptions).open(url, {
           onOpen(transport) {
             clients.push(transport);
-            transport.handlers = { onFrame: () => resolve(transport), onClose: (code) => reject(new Error(`closed with ${code}`)) };
+            transport.handlers = {
+              onFrame: () => resolve(transport),
+              onClose: (code) => reject(new Error(`closed with ${code}`)),
+            };
           },
           onFail: (reason) => reject(new Error(reason)),
         });

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Transport } from "../../src/transport/transport.ts";
-import { websocket } from "../../src/transport/websocket.ts";
+import { type WebSocketOptions, websocket } from "../../src/transport/websocket.ts";
 import { createWebSocketAcceptor, type WebSocketAcceptorOptions } from "../../src/transport/websocket-server.ts";
 import { type Recorder, record } from "../contracts/transport.ts";
 
@@ -18,7 +18,7 @@ export interface WebSocketWorld {
   readonly url: string;
   readonly accepted: Accepted[];
   /** Opens a client through `port`, by default the server's own. */
-  connect(port?: number): Promise<Recorder>;
+  connect(port?: number, options?: WebSocketOptions): Promise<Recorder>;
   dispose(): Promise<void>;
 }
 
@@ -37,9 +37,9 @@ export async function openWebSocketWorld(options?: WebSocketAcceptorOptions): Pr
     port,
     url: `ws://127.0.0.1:${port}/chsk`,
     accepted,
-    connect: (through = port) =>
+    connect: (through = port, clientOptions = {}) =>
       new Promise((resolve, reject) => {
-        websocket().open(`ws://127.0.0.1:${through}/chsk`, {
+        websocket(clientOptions).open(`ws://127.0.0.1:${through}/chsk`, {
           onOpen(transport) {
             clients.push(transport);
             resolve(record(transport));

@@ -32,6 +32,8 @@ class FakeWebSocket implements WebSocketLike {
   static opened: FakeWebSocket[] = [];
   binaryType = "blob";
   bufferedAmount = 0;
+  readyState = 1;
+  readonly protocol = "";
   onopen: WebSocketLike["onopen"] = null;
   onmessage: WebSocketLike["onmessage"] = null;
   onerror: WebSocketLike["onerror"] = null;
@@ -102,6 +104,16 @@ test("TRANSPORT2 a connection that ends while its buffer is full tells no drain 
   ws.bufferedAmount = 0;
   expect(await clock.run()).toBe("idle");
   expect([clock.steps, recorder.events, recorder.closes]).toEqual([0, ["close"], [{ code: 1001, reason: "gone" }]]);
+});
+
+test("TRANSPORT4 a frame for a socket that its peer has closed, and that has not said so yet, is dropped without a word", () => {
+  const { ws, recorder } = openFake();
+  recorder.transport.send(textFrame("in time"));
+  ws.readyState = 2;
+  expect(recorder.transport.send(textFrame("late"))).toBe(true);
+  expect([ws.sent, recorder.closes]).toEqual([["in time"], []]);
+  ws.say("onclose", { code: 1001, reason: "gone" });
+  expect(recorder.closes).toEqual([{ code: 1001, reason: "gone" }]);
 });
 
 test("TRANSPORT8 a cancelled open closes its socket, and nothing that one still says is heard", () => {

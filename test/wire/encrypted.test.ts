@@ -3,8 +3,8 @@
  * Rules: docs/protocol/seals.md CRYPT1-CRYPT6.
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { edn } from "../../src/wire/edn.ts";
 import { encrypted } from "../../src/session/encrypted.ts";
+import { edn } from "../../src/wire/edn.ts";
 import type { Seal } from "../../src/wire/packer.ts";
 import { packerContract } from "../contracts/packer.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";

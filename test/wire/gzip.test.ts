@@ -1,14 +1,15 @@
 /**
  * The gzip wrapper with both codecs: frames byte by byte, limits, and streams that are not what they say.
- * Rules: docs/protocol/seals.md GZIP1, GZIP2, GZIP4-GZIP7.
+ * Rules: docs/protocol/seals.md GZIP1, GZIP2, GZIP4-GZIP11.
  */
 import { deflateRawSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
-import { edn } from "../../src/wire/edn.ts";
 import { encrypted } from "../../src/session/encrypted.ts";
-import { gzip } from "../../src/session/gzip.ts";
+import { gzip, isDense, mentions } from "../../src/session/gzip.ts";
+import { type Gain, noGain, stepGain } from "../../src/session/gzip-gain.ts";
+import { edn } from "../../src/wire/edn.ts";
 import { codec as nodeCodec } from "../../src/wire/gzip-node.ts";
 import { codec as webCodec } from "../../src/wire/gzip-web.ts";
 import type { Seal } from "../../src/wire/packer.ts";
@@ -200,4 +201,111 @@ test("GZIP7 seals lie around each other as they are written", async () => {
   expect(inside[0]).toBe(1);
   expect(sealOf(gzip(edn())).open(inside)).toEqual(long);
   expect(await sealOf(both).open(frame)).toEqual(long);
+});
+
+const flagOf = (frame: Uint8Array | Promise<Uint8Array>): number | undefined => (frame as Uint8Array)[0];
+
+test("GZIP8 what is to be skipped is left as it is, and nobody is asked about what is small", () => {
+  const asked: number[] = [];
+  const skip = (payload: Uint8Array): boolean => asked.push(payload.length) > 0 && payload[0] === 33;
+  const seal = sealOf(gzip(edn(), { skip }));
+  const skipped = seal.close(bytes(`!${"x".repeat(2000)}`)) as Uint8Array;
+  expect([skipped.length, flagOf(skipped), flagOf(seal.close(long)), flagOf(seal.close(bytes("!small")))]).toEqual([
+    2002, 0, 1, 0,
+  ]);
+  expect(asked).toEqual([2001, long.length]);
+  expect(sealOf(gzip(edn())).open(skipped)).toEqual(bytes(`!${"x".repeat(2000)}`));
+});
+
+test("GZIP9 bytes are dense that look like noise", () => {
+  const base64 = Buffer.from(noise).toString("base64");
+  const rows = Array.from({ length: 200 }, (_, id) => ({ id, name: `item ${(id * 7919) % 1000}`, price: (id * 31) % 97 }));
+  const mostlyNoise = Buffer.concat([bytes('+[[:app/image {:name "a.jpg" :bytes "'), noise]);
+  const cases: [string, Uint8Array, boolean][] = [
+    ["noise", noise, true],
+    ["a long noise", Buffer.concat(Array.from({ length: 50 }, () => crypto.getRandomValues(new Uint8Array(5000)))), true],
+    ["a short noise", noise.subarray(0, 600), true],
+    ["gzip", gzipSync(JSON.stringify(rows.map((row) => ({ ...row, salt: Math.sin(row.id) })))), true],
+    ["noise behind a name", mostlyNoise, true],
+    ["base64", bytes(base64), false],
+    ["prose", long, false],
+    ["JSON", bytes(JSON.stringify(rows)), false],
+    ["numbers", new Uint8Array(Float64Array.from({ length: 500 }, (_, i) => i * 1.5).buffer), false],
+    ["a quarter of noise", Buffer.concat([noise.subarray(0, 1000), new Uint8Array(3000)]), false],
+    ["nothing", new Uint8Array(), false],
+    ["a byte", Uint8Array.of(1), false],
+  ];
+  for (const [name, payload, expected] of cases) expect(isDense(payload), name).toBe(expected);
+});
+
+test("GZIP9 mentions finds ids near the beginning, whatever packed them", () => {
+  const skip = mentions("app/image", "media/");
+  const cases: [string, boolean][] = [
+    ['+[[:app/image "…"]]', true],
+    ['[["~:media/clip","…"]]', true],
+    ["[[:app/images nil]]", true],
+    ["[[:app/imag nil]]", false],
+    ["[[:aapp/image nil]]", true],
+    [`${"x".repeat(119)}app/image`, true],
+    [`${"x".repeat(120)}app/image`, false],
+    ["", false],
+  ];
+  for (const [text, expected] of cases) expect(skip(bytes(text)), text).toBe(expected);
+  expect(mentions()(long)).toBe(false);
+});
+
+test("GZIP10 after four poor frames it rests, ever longer, and what gains ends it", () => {
+  /** Before and after each step: what it gained (`-`: left as it was), and the state that follows. */
+  const poor = [1000, 901] as const;
+  const good = [1000, 900] as const;
+  const left = [1000] as const;
+  const table: [Gain, readonly [number, number?], Gain][] = [
+    [noGain, good, noGain],
+    [noGain, left, noGain],
+    [noGain, poor, { poor: 1, resting: 0 }],
+    [{ poor: 2, resting: 0 }, poor, { poor: 3, resting: 0 }],
+    [{ poor: 3, resting: 0 }, good, noGain],
+    [{ poor: 3, resting: 0 }, poor, { poor: 4, resting: 8 }],
+    [{ poor: 4, resting: 8 }, left, { poor: 4, resting: 7 }],
+    [{ poor: 4, resting: 1 }, left, { poor: 4, resting: 0 }],
+    [{ poor: 4, resting: 0 }, left, { poor: 4, resting: 0 }],
+    [{ poor: 4, resting: 0 }, poor, { poor: 5, resting: 16 }],
+    [{ poor: 4, resting: 0 }, good, noGain],
+    // Begun before the rest.
+    [{ poor: 4, resting: 8 }, poor, { poor: 4, resting: 8 }],
+    [{ poor: 4, resting: 8 }, good, noGain],
+    [{ poor: 8, resting: 0 }, poor, { poor: 9, resting: 256 }],
+    [{ poor: 5000, resting: 0 }, poor, { poor: 5001, resting: 256 }],
+  ];
+  for (const [before, event, after] of table) expect(stepGain(before, ...event), JSON.stringify([before, event])).toEqual(after);
+  expect(stepGain(noGain, ...good)).toBe(noGain);
+});
+
+test.each(Object.entries(codecs))("GZIP10 a seal that gains nothing tries less and less, by the %s codec", async (_, codec) => {
+  let tries = 0;
+  const compress = (payload: Uint8Array): ReturnType<typeof codec.compress> => {
+    tries++;
+    return codec.compress(payload);
+  };
+  const counting = { ...codec, compress };
+  const seal = sealOf(gzip(edn(), { codec: counting, adaptive: true }));
+  for (let n = 0; n < 4 + 8 + 1 + 16 + 1; n++) expect(flagOf(await seal.close(noise))).toBe(0);
+  expect(tries).toBe(4 + 1 + 1);
+  const lefts: number[] = [];
+  while (flagOf(await seal.close(long)) === 0) lefts.push(1);
+  expect(lefts.length).toBe(32);
+  for (let n = 0; n < 3; n++) expect(flagOf(await seal.close(long))).toBe(1);
+  const steady = sealOf(gzip(edn(), { codec: counting }));
+  tries = 0;
+  for (let n = 0; n < 10; n++) await steady.close(noise);
+  expect(tries).toBe(10);
+});
+
+test("GZIP11 for near peers nothing is compressed, and whoever else opens it", () => {
+  const { near } = sealOf(gzip(edn(), { adaptive: { nearMs: 2 } }));
+  const frame = near?.seal.close(long) as Uint8Array;
+  expect([near?.belowMs, near?.seal.shared, flagOf(frame), frame.length]).toEqual([2, true, 0, long.length + 1]);
+  for (const seal of [sealOf(gzip(edn())), near?.seal as Seal]) expect(seal.open(frame)).toEqual(long);
+  expect(near?.seal.open(sealOf(gzip(edn())).close(long) as Uint8Array)).toEqual(long);
+  expect([sealOf(gzip(edn(), { adaptive: true })).near?.belowMs, sealOf(gzip(edn())).near]).toEqual([5, undefined]);
 });

@@ -11,7 +11,7 @@
  *         [:sente-lite/echo {:original-event-id any :original-data any :conn-id uid :timestamp ms}]
  *
  * Always: reading never throws; what is no vector of one or two, or asks for a channel without naming it, is `malformed`.
- * Rules: docs/protocol/sente-lite.md LITE1-LITE8. Source: sente_lite 591400a as recorded in test/conformance/vectors.
+ * Rules: docs/protocol/sente-lite.md LITE2-LITE15. Source: sente_lite 591400a as recorded in test/conformance/vectors.
  */
 import { Keyword } from "../../core/values.ts";
 import { event, handshakeEvent, pingEvent, pongEvent } from "./sente.ts";

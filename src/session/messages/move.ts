@@ -4,10 +4,10 @@
  *   up, old   [:sync/move]                                   the last message of the old connection
  *   up, new   [:sync/hello {:v 1 :session s :token t :move true}]
  *   down, old [[[:sync/moved]] nil]                          the last message of the old connection
- *   down, new {… :moved b}                                   the answer to hello; false: subscribe anew
+ *   down, new {… :moved true}                                the answer to hello
  *
  * What comes on the new connection is held by either side until the other's last message on the old one has come.
- * Rules: docs/protocol/upgrade.md MOVE1-MOVE9.
+ * Rules: docs/protocol/upgrade.md MOVE1-MOVE6.
  */
 
 export const moveEvent = "sync/move";

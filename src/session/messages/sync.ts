@@ -6,7 +6,7 @@
  *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
  *         position     [[id offset] …]                              reply [[id offset] …], the server's own
- *         write        [id first-seq [op …]]                        ack or reject follows
+ *         write        [id first-seq [op …] resent]                 ack or reject follows
  *   down  snapshot     [id offset part last? chunk]
  *         entries      [id first [entry …]]
  *         gap          [id new-id [epoch offset] reason]
@@ -16,7 +16,7 @@
  *
  * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
  * Always: a reader returns `undefined` for data of any other shape and never throws.
- * Rules: docs/protocol.md HELLO1-HELLO7, SUB1-SUB19, WRITE1-WRITE7.
+ * Rules: docs/protocol.md HELLO1-HELLO8, SUB1-SUB19, docs/protocol/writes.md WRITE1-WRITE12.
  */
 
 export const version = 1;
@@ -137,8 +137,17 @@ export function readPositions(data: unknown): [id: number, offset: number][] | u
     : undefined;
 }
 
-export function readWrite(data: unknown): { id: number; firstSeq: number; ops: unknown[] } | undefined {
-  if (!Array.isArray(data) || !isIndex(data[0]) || !isIndex(data[1]) || data[1] === 0 || !Array.isArray(data[2]))
-    return undefined;
-  return { id: data[0], firstSeq: data[1], ops: data[2] };
+/** Operations to one topic, numbered from `firstSeq` on; the first `resent` of them were sent before. */
+export interface WriteMessage {
+  readonly id: number;
+  readonly firstSeq: number;
+  readonly ops: readonly unknown[];
+  readonly resent: number;
+}
+
+export function readWrite(data: unknown): WriteMessage | undefined {
+  if (!Array.isArray(data)) return undefined;
+  const [id, firstSeq, ops, resent = 0] = data as unknown[];
+  if (!isIndex(id) || !isIndex(firstSeq) || firstSeq === 0 || !Array.isArray(ops) || !isIndex(resent)) return undefined;
+  return { id, firstSeq, ops, resent };
 }
