@@ -2,7 +2,7 @@
  * `atom(client, ref)`: a value that the server keeps, held here while somebody uses it.
  *
  * Always: `get()` inside a listener is the value it is told; what a change did not touch stays `===`.
- * Rules: docs/protocol.md ATOM1-ATOM9, SUB1-SUB19.
+ * Rules: docs/protocol.md ATOM1-ATOM9, SUB1-SUB20.
  */
 import { type RefOrName, topicOf } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";

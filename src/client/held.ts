@@ -3,7 +3,7 @@
  *
  * Always: entries are applied once each and in order, or the topic is subscribed again; what is not the next
  * entry, snapshot part or epoch is never applied; while a snapshot is on its way the old value stays, in one piece.
- * Rules: docs/protocol.md SUB1-SUB19.
+ * Rules: docs/protocol.md SUB1-SUB20.
  */
 import type { Timer } from "../core/env.ts";
 import { fromWireError, SyncError } from "../core/errors.ts";

@@ -4,7 +4,7 @@
  * A topic is subscribed while somebody uses it and for `lingerMs` after. On every new line it says its position and goes on
  * from there; where the server cannot, a snapshot replaces the replica and readers are told so.
  * Always: a topic is held once per client; the values of at most 256 topics that nobody uses are kept.
- * Rules: docs/protocol.md SUB1-SUB19.
+ * Rules: docs/protocol.md SUB1-SUB20.
  */
 import { every } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";

@@ -46,7 +46,8 @@ export interface ConnectionHost {
   readonly counters: { droppedPushes: number; messagesOut: number; tooLargeForPeer: number };
   receive(connection: Connection, data: string | Uint8Array): void;
   closed(connection: Connection, code: number, reason: string): void;
-  endSubscription(subscription: Subscription, code: "too-large"): void;
+  endSubscription(subscription: Subscription, code: "too-large" | "read-only"): void;
+  report(error: unknown, where: string): void;
 }
 
 const none: readonly Subscription[] = [];
@@ -119,6 +120,8 @@ export class Connection implements TransportHandlers {
   /** Packed events that wait; neighbours leave as one batch. */
   #pushes: Uint8Array[] | undefined;
   #pending: Subscription[] = [];
+  /** Those whose next entries are being read from the log. */
+  #reading: Subscription[] | undefined;
   /** The first `replies` and `pushes` of those that wait leave once those cursors are where they should be. */
   #barrier:
     | {
@@ -306,7 +309,7 @@ export class Connection implements TransportHandlers {
 
   /** True: nothing is left that was asked for before now. */
   get caughtUp(): boolean {
-    return this.#pending.length === 0;
+    return this.#pending.length === 0 && !this.#reading;
   }
 
   forget(subscription: Subscription): void {
@@ -320,6 +323,7 @@ export class Connection implements TransportHandlers {
     const unsent = this.#pushes ?? [];
     this.closed = true;
     this.#pending = [];
+    this.#reading = undefined;
     this.#barrier = undefined;
     this.#pushes = undefined;
     this.#lanes?.clear();
@@ -354,8 +358,13 @@ export class Connection implements TransportHandlers {
           }
           continue;
         }
-        if (subscription.state === "held" || subscription.cursor >= feed.tail.next - 1) break;
-        if (subscription.cursor + 1 < feed.tail.first) {
+        const { state, cursor } = subscription;
+        if (state === "held" || state === "reading" || cursor >= feed.tail.next - 1) break;
+        if (cursor + 1 < feed.tail.first) {
+          if (subscription.topic.keeps(cursor + 1)) {
+            this.#read(subscription);
+            break;
+          }
           room = this.#overtaken(subscription);
           continue;
         }
@@ -420,6 +429,30 @@ export class Connection implements TransportHandlers {
     return this.#send(this.framer.event("sync/gap", [topic.id, topic.id, [topic.epoch, at], "overtaken"]));
   }
 
+  /** What the tail no longer has, the log does: it comes as parts, as a snapshot does, and the cursor follows. */
+  #read(subscription: Subscription): void {
+    const { topic, feed, cursor } = subscription;
+    const reading = [...(this.#reading ?? []), subscription];
+    this.#reading = reading;
+    subscription.state = "reading";
+    const done = (snapshot: Subscription["snapshot"]): void => {
+      const rest = this.#reading?.filter((other) => other !== subscription);
+      this.#reading = rest?.length ? rest : undefined;
+      if (!this.#holds(subscription) || this.closed) return;
+      subscription.snapshot = snapshot;
+      subscription.state = snapshot ? "snapshot" : "live";
+      this.wake(subscription);
+    };
+    topic.past(feed, cursor + 1, this.compact).then(
+      (past) => done(past && { ...past, next: 0 }),
+      (error: unknown) => {
+        this.#host.report(error, topic.name);
+        if (this.#holds(subscription)) this.#host.endSubscription(subscription, "read-only");
+        done(undefined);
+      },
+    );
+  }
+
   /** Replies first, then pushes, as Sente's buffering has them. */
   #flushReplies(): boolean {
     let room = true;
@@ -428,7 +461,10 @@ export class Connection implements TransportHandlers {
         if (this.caughtUp)
           return this.#flushLane("normal", Number.POSITIVE_INFINITY) && this.#flushPushes(Number.POSITIVE_INFINITY);
         // Cursors are behind: they hold back what was queued so far until they reach where they should be now.
-        const waits = this.#pending.map((subscription) => ({ subscription, offset: subscription.topic.head }));
+        const waits = [...this.#pending, ...(this.#reading ?? [])].map((subscription) => ({
+          subscription,
+          offset: subscription.topic.head,
+        }));
         this.#barrier = { replies: this.#lanes?.length ?? 0, pushes: this.#pushes?.length ?? 0, waits };
       }
       const barrier = this.#barrier;

@@ -87,6 +87,14 @@ export function createHandlers(
     fail(connection, callback, error);
   };
 
+  /** A reply does not overtake what its handler wrote: where that is on its way to the disk, it waits for it. */
+  const answerBehind = (connection: Connection, id: string, callback: unknown, value: unknown): void => {
+    const { storing } = core.topics;
+    if (!storing || callback === null) return answer(connection, id, callback, value);
+    const now = (): void => answer(connection, id, callback, value);
+    storing.then(now, now);
+  };
+
   const run = (connection: Connection, handler: Handler, id: string, data: unknown, callback: unknown): void => {
     if (callback !== null && connection.openCallbacks >= core.limits.maxCallbacks) {
       counters.refused++;
@@ -109,14 +117,14 @@ export function createHandlers(
     } catch (error) {
       return failed(connection, id, callback, error);
     }
-    if (!(result instanceof Promise)) return answer(connection, id, callback, result);
+    if (!(result instanceof Promise)) return answerBehind(connection, id, callback, result);
     if (callback !== null) connection.openCallbacks++;
     const settle = (done: () => void): void => {
       if (callback !== null) connection.openCallbacks--;
       done();
     };
     result.then(
-      (value) => settle(() => answer(connection, id, callback, value)),
+      (value) => settle(() => answerBehind(connection, id, callback, value)),
       (error: unknown) => settle(() => failed(connection, id, callback, error)),
     );
   };

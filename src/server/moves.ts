@@ -86,6 +86,7 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
       };
       if (!from) return fail();
       // What was read already waits with it.
+      to.awaitsMove = [];
       to.pauseReading(pauseReasons.move);
       const moved = move(from, to, done).catch((error: unknown) => {
         report(error, "move");

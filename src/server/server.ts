@@ -383,6 +383,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     counters,
     receive: inbound.receive,
     endSubscription: subscriptions.end,
+    report,
     closed,
   };
 

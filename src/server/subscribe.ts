@@ -3,7 +3,7 @@
  *
  * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
  * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
- * Rules: docs/protocol.md SUB1-SUB19, GRANT1-GRANT6.
+ * Rules: docs/protocol.md SUB1-SUB20, GRANT1-GRANT6.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
@@ -208,7 +208,8 @@ function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: bool
   const { head } = topic;
   if (!read) return { offset: head, recovered: true, snapshot: undefined };
   const known = since !== null && (since.epoch === null || since.epoch === topic.epoch) && since.offset <= head;
-  if (known && since.offset + 1 >= feed.tail.first) return { offset: since.offset, recovered: true, snapshot: undefined };
+  if (known && (since.offset + 1 >= feed.tail.first || topic.keeps(since.offset + 1)))
+    return { offset: since.offset, recovered: true, snapshot: undefined };
   if (topic.catchUp === "snapshot") {
     const { offset, parts } = topic.snapshot(feed);
     return { offset, recovered: false, snapshot: { offset, parts, next: 0 } };
@@ -216,5 +217,5 @@ function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: bool
   // A channel has no state to send: a newcomer starts now, one who missed entries gets all that is kept.
   return since === null
     ? { offset: head, recovered: true, snapshot: undefined }
-    : { offset: feed.tail.first - 1, recovered: false, snapshot: undefined };
+    : { offset: Math.min(feed.tail.first, topic.log.first) - 1, recovered: false, snapshot: undefined };
 }

@@ -2,7 +2,7 @@
  * One connection's cursor in one topic: all that a reader costs.
  *
  * Always: `cursor` is the offset of the last entry handed to the transport, or of the snapshot being sent.
- * Rules: docs/protocol.md SUB1-SUB19.
+ * Rules: docs/protocol.md SUB1-SUB20.
  */
 import type { Frame } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
@@ -17,8 +17,8 @@ export interface Subscription {
   cursor: number;
   /** False: only writes. */
   readonly read: boolean;
-  /** `held` until its reply has left; `snapshot` while `parts` are on their way. */
-  state: "held" | "live" | "snapshot";
+  /** `held` until its reply has left; `reading` from the log what the tail no longer has; `snapshot` while `parts` are on their way. */
+  state: "held" | "live" | "reading" | "snapshot";
   snapshot: { readonly offset: number; readonly parts: readonly Frame[]; next: number } | undefined;
   /** In its connection's list of cursors to serve. */
   pending: boolean;

@@ -5,11 +5,11 @@
  * per packer; a frame is made once per (from, packer) and turn, and goes to every reader that stands there.
  *
  * Always: a feed's tail holds the same offsets as the log's newest; entries enter it only as the log tells them.
- * Rules: docs/protocol.md SUB1-SUB19, LOG1-LOG8.
+ * Rules: docs/protocol.md SUB1-SUB20, LOG1-LOG8.
  */
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
-import type { AppendResult, LogRecord, OpenLog, Retention } from "../topic/log.ts";
+import { type AppendResult, defaultRetention, type LogRecord, type OpenLog, type Retention } from "../topic/log.ts";
 import type { Frame } from "../transport/transport.ts";
 import { ownBudget, type Packer } from "../wire/packer.ts";
 import { type Framer, toBytes } from "./frames.ts";
@@ -20,6 +20,8 @@ import { type Origin, Writers, type WritersDump, type WritersLimits } from "./wr
 export const maxJoinedBytes = 65_000;
 /** Characters or bytes of one part of a snapshot. */
 const snapshotPartLength = 48 * 1024;
+/** What a reader that is behind the tail is given at once. */
+const pastChunk = { maxEntries: 1024, maxBytes: 256 * 1024 };
 /** Records that are read at once while a topic is loaded. */
 const replayChunk = { maxEntries: 4096, maxBytes: 4 * 1024 * 1024 };
 /** A durable topic saves its state when so much was logged since it did. */
@@ -92,7 +94,7 @@ export class Topic {
     this.writers = new Writers(options.writers);
     this.#stop = options.log.onRecords((_first, records) => {
       for (const feed of this.#feeds.values()) {
-        for (const record of records) feed.tail.append(this.#encode(feed, record.entry));
+        for (const record of records) feed.tail.append(this.#encode(feed.framer, record.entry));
       }
       while (this.#decided[0] && this.#decided[0].offset <= this.head) this.#told = this.#decided.shift()?.state;
       options.onRecords(this);
@@ -107,7 +109,7 @@ export class Topic {
   feed(framer: Framer): Feed | Promise<Feed> {
     const known = this.#feeds.get(framer);
     if (known) return known;
-    const { maxEntries, maxBytes } = this.#options.retention;
+    const { maxEntries, maxBytes } = this.#tail;
     const first = Math.max(this.log.first, this.head - maxEntries + 1);
     const records = this.log.read(first, { maxEntries, maxBytes: Number.POSITIVE_INFINITY });
     const create = (found: Awaited<typeof records>): Feed => {
@@ -117,7 +119,7 @@ export class Topic {
         frames: new Map(),
         snapshot: undefined,
       };
-      for (const record of found) feed.tail.append(this.#encode(feed, record.entry));
+      for (const record of found) feed.tail.append(this.#encode(feed.framer, record.entry));
       this.#feeds.set(framer, feed);
       return feed;
     };
@@ -125,6 +127,45 @@ export class Topic {
     return records instanceof Promise
       ? records.then((found) => (first + found.length - 1 === this.head ? create(found) : this.feed(framer)))
       : create(records);
+  }
+
+  /** Of a durable topic the newest entries only: the others are in its log. */
+  get #tail(): { readonly maxEntries: number; readonly maxBytes: number } {
+    const { maxEntries, maxBytes } = this.#options.retention;
+    if (this.log.durability === "memory") {
+      const most = Number.MAX_SAFE_INTEGER;
+      return { maxEntries: Math.min(maxEntries, most), maxBytes: Math.min(maxBytes, most) };
+    }
+    return {
+      maxEntries: Math.min(maxEntries, defaultRetention.maxEntries),
+      maxBytes: Math.min(maxBytes, defaultRetention.maxBytes),
+    };
+  }
+
+  /** Its log has the entry, for a reader that is to get each: of a kind with state, a snapshot does. */
+  keeps(offset: number): boolean {
+    return this.catchUp === "gap" && offset >= this.log.first;
+  }
+
+  /** Frames of some entries from `first` on, read from the log; nothing where they are no longer kept. */
+  async past(
+    { framer }: Feed,
+    first: number,
+    compact: boolean,
+  ): Promise<{ readonly offset: number; readonly parts: readonly Frame[] } | undefined> {
+    const records = await this.log.read(first, pastChunk);
+    if (!records.length || this.log.first > first) return undefined;
+    const tail = createTail({ maxEntries: records.length, maxBytes: Number.MAX_SAFE_INTEGER, firstIndex: first });
+    for (const { entry } of records) tail.append(this.#encode(framer, entry));
+    const past = { framer, tail, frames: new Map(), snapshot: undefined };
+    const parts: Frame[] = [];
+    const end = first + records.length - 1;
+    for (let next = first; next <= end; ) {
+      const last = tail.rangeEnd(next, maxJoinedBytes);
+      parts.push(this.entries(past, next, last, compact));
+      next = last + 1;
+    }
+    return { offset: end, parts };
   }
 
   /** The frame for a reader that has everything before `first`, and the last offset it carries. */
@@ -156,7 +197,9 @@ export class Topic {
     const { kept, load, replay } = this.#options;
     this.#decided = [];
     const snapshot = await log.loadSnapshot();
-    const [state, writers] = snapshot ? (kept.unpack(snapshot.state, ownBudget) as [Snapshot, WritersDump]) : [undefined, undefined];
+    const [state, writers] = snapshot
+      ? (kept.unpack(snapshot.state, ownBudget) as [Snapshot, WritersDump])
+      : [undefined, undefined];
     load?.(state);
     this.writers.load(writers);
     let next = Math.max(snapshot ? snapshot.offset + 1 : 1, log.first);
@@ -254,9 +297,9 @@ export class Topic {
     this.#feeds.clear();
   }
 
-  #encode(feed: Feed, entry: Uint8Array): Uint8Array {
+  #encode(framer: Framer, entry: Uint8Array): Uint8Array {
     const { kept } = this.#options;
-    if (feed.framer.packer.format === kept.format) return entry;
-    return feed.framer.piece(kept.unpack(entry, ownBudget));
+    if (framer.packer.format === kept.format) return entry;
+    return framer.piece(kept.unpack(entry, ownBudget));
   }
 }

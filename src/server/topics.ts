@@ -93,6 +93,8 @@ export interface Topics {
    * Where they cannot be stored the state goes back to what is, and the answer says so.
    */
   append(topic: Topic, entries: readonly NewEntry[]): AppendResult | Promise<AppendResult>;
+  /** The newest append, of any topic, while it is on its way to the disk; those before it are there with it. */
+  readonly storing: Promise<unknown> | undefined;
   /** Closes what is open, once what is on its way is stored. */
   close(): Promise<void>;
   /** Closes an open topic and forgets its log; its readers are told `code`. */
@@ -121,6 +123,7 @@ export function createTopics(host: TopicsHost): Topics {
   const patterns = new Map<number, { readonly segments: readonly string[]; readonly declaration: Declaration }[]>();
   const open = new Map<string, Hosted | Promise<Hosted>>();
   let nextId = 1;
+  let storing: Promise<unknown> | undefined;
 
   const resolve = (name: string): Resolved | undefined => {
     const declaration = exact.get(name);
@@ -187,7 +190,8 @@ export function createTopics(host: TopicsHost): Topics {
       const from = log ?? storage ?? host.memory;
       const retention = { ...(storage ? durableRetention : defaultRetention), ...topic.retention };
       const options = { retention, durability: storage ? durability : "memory" };
-      const opened = from instanceof Promise ? from.then((ready) => ready.open(topic.name, options)) : from.open(topic.name, options);
+      const opened =
+        from instanceof Promise ? from.then((ready) => ready.open(topic.name, options)) : from.open(topic.name, options);
       return opened instanceof Promise
         ? opened.then((ready) => create(topic, ready, retention))
         : create(topic, opened, retention);
@@ -198,7 +202,14 @@ export function createTopics(host: TopicsHost): Topics {
       const records: LogRecord[] = entries.map(({ entry, origin }) =>
         origin ? { entry, atMs, origin: toBytes(host.kept.pack(origin)) } : { entry, atMs },
       );
-      return topic.append(records, (error) => host.report(error, topic.name));
+      const result = topic.append(records, (error) => host.report(error, topic.name));
+      if (result instanceof Promise) {
+        const done = result.finally(() => {
+          if (storing === done) storing = undefined;
+        });
+        storing = done;
+      }
+      return result;
     },
     delete(name, code) {
       const hosted = open.get(name);
@@ -215,6 +226,9 @@ export function createTopics(host: TopicsHost): Topics {
       await Promise.all(hosted.map((each) => each.status === "fulfilled" && each.value.topic.storing));
     },
     names: () => open.keys(),
+    get storing() {
+      return storing;
+    },
     get size() {
       return open.size;
     },

@@ -37,7 +37,14 @@ export function createWrites(core: ServerCore): Writes {
   };
 
   /** Answers one that was decided before, once its record is where it will stay. False: it is new. */
-  const known = (connection: Connection, { topic }: Hosted, session: Session, id: number, seq: number, resent: boolean): boolean => {
+  const known = (
+    connection: Connection,
+    { topic }: Hosted,
+    session: Session,
+    id: number,
+    seq: number,
+    resent: boolean,
+  ): boolean => {
     const outcome = topic.writers.outcome(session.id, session.createdMs, seq);
     // What was never sent before was never written, whatever was forgotten.
     if (outcome === undefined || (outcome === "unknown" && !resent)) return false;
@@ -48,7 +55,6 @@ export function createWrites(core: ServerCore): Writes {
       reject(connection, id, seq, toWireError(error));
     } else if ("error" in outcome) reject(connection, id, seq, outcome.error);
     else {
-      counters.repeatedWrites++;
       // It may still be on its way to the disk; if it does not get there, the answer is another one.
       const { storing } = topic;
       if (storing) {
@@ -56,7 +62,10 @@ export function createWrites(core: ServerCore): Writes {
           if (!known(connection, { topic } as Hosted, session, id, seq, true))
             reject(connection, id, seq, toWireError(new SyncError("read-only", "The log cannot store now.")));
         });
-      } else acknowledge(connection, id, seq, outcome.offset);
+      } else {
+        counters.repeatedWrites++;
+        acknowledge(connection, id, seq, outcome.offset);
+      }
     }
     return true;
   };

@@ -16,7 +16,7 @@
  *
  * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
  * Always: a reader returns `undefined` for data of any other shape and never throws.
- * Rules: docs/protocol.md HELLO1-HELLO8, SUB1-SUB19, docs/protocol/writes.md WRITE1-WRITE12.
+ * Rules: docs/protocol.md HELLO1-HELLO8, SUB1-SUB20, docs/protocol/writes.md WRITE1-WRITE12.
  */
 
 export const version = 1;
