@@ -43,11 +43,15 @@ export type DataArgs<E extends Events, N extends EventName<E>> =
 
 const eventName = /^(?!chsk\/|sync\/)[\w*!?<>=+.&%$-]+\/[\w*!?<>=+.&%$-]+$/;
 
+/** `namespace/name`, outside the protocol's own namespaces. */
+export function isEventName(name: string): boolean {
+  return eventName.test(name);
+}
+
 /** Declares events; throws SyncError `invalid` for a name that is not `namespace/name` or is the protocol's own. */
 export function defineEvents<const E extends Events>(events: E): E {
   for (const name of Object.keys(events)) {
-    if (!eventName.test(name))
-      throw new SyncError("invalid", `Event "${name}": a name is namespace/name, outside chsk and sync.`);
+    if (!isEventName(name)) throw new SyncError("invalid", `Event "${name}": a name is namespace/name, outside chsk and sync.`);
   }
   return events;
 }

@@ -3,6 +3,7 @@
  */
 import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
+import type { Events } from "../core/events.ts";
 import type { Durability } from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
 import type { Bridge } from "./bridge.ts";
@@ -10,6 +11,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Framer } from "./frames.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { Topics } from "./topics.ts";
+import type { Users } from "./users.ts";
 
 export interface Counters {
   messagesIn: number;
@@ -45,6 +47,11 @@ export interface ServerCore {
   readonly durability: Durability | undefined;
   readonly delivery: Delivery;
   readonly counters: Counters;
+  /** What the application declared for events and requests. */
+  readonly events: Events;
+  readonly users: Users;
+  /** Pushes an event to the user's connections; `toPlain`: to those of plain Sente peers alone. */
+  push(userId: string, name: string, data: unknown, toPlain?: boolean): void;
   /** By path. */
   readonly bridges: Map<string, Bridge>;
   /** The one of that packer, which the server knows from then on. */

@@ -42,6 +42,7 @@ import { createInbound } from "./inbound.ts";
 import { check, defaultKeepalive, type KeepaliveOptions, sweepEveryMs } from "./keepalive.ts";
 import { closeCodes, defaultLimits, type ServerLimits } from "./limits.ts";
 import { createMoves } from "./moves.ts";
+import { pooledRandom } from "./random-pool.ts";
 import type { RequestContext } from "./request.ts";
 import { createSessions, isAnonymous } from "./sessions.ts";
 import { createSubscriptions } from "./subscribe.ts";
@@ -162,7 +163,7 @@ const nowhere: Transport = {
 
 /** A server; it listens to nobody before `listen`, `attach` or `accept`. */
 export function createServer<const E extends Events = AnyEvents>(options: ServerOptions<E> = {}): Server<E> {
-  const env = options.env ?? realEnv;
+  const env = options.env ?? { ...realEnv, randomBytes: pooledRandom(realEnv.randomBytes) };
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
   const keepalive: KeepaliveOptions = { ...defaultKeepalive, ...options.keepalive };
   const framer = createFramer(options.packer ?? edn());
@@ -253,6 +254,18 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     durability: options.durability,
     delivery,
     counters,
+    events: options.events ?? {},
+    users,
+    push(userId, name, data, toPlain = false) {
+      const piece = packing(name, data);
+      const isMeant = ({ offersSync }: Connection): boolean => !toPlain || !offersSync;
+      for (const connection of users.of(userId)) if (isMeant(connection)) connection.push(piece(connection.framer));
+      for (const mail of users.away(userId)) {
+        if (!isMeant(mail.connection)) continue;
+        if (mail.events.length < limits.maxWaiting) mail.events.push(piece(mail.connection.framer));
+        else counters.droppedPushes++;
+      }
+    },
     bridges,
     framerOf,
     report,
@@ -283,7 +296,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     }
     return peer;
   };
-  const handlers = createHandlers(core, { events: options.events ?? {}, authorize: options.authorize, peerOf });
+  const handlers = createHandlers(core, { events: core.events, authorize: options.authorize, peerOf });
 
   /** An event as a piece, packed once for each format that asks. */
   const packing = (name: string, data: unknown): ((framer: Framer) => Uint8Array) => {
@@ -491,12 +504,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     on: (name: string, handler: (context: never) => unknown) => handlers.on(name, handler as Handler),
     send(userId, name, ...rest) {
       const [data, { flush = false } = {}] = rest as unknown as [data?: unknown, options?: { flush?: boolean }];
-      const piece = packing(name, data);
-      for (const connection of users.of(userId)) connection.push(piece(connection.framer));
-      for (const mail of users.away(userId)) {
-        if (mail.events.length < limits.maxWaiting) mail.events.push(piece(mail.connection.framer));
-        else counters.droppedPushes++;
-      }
+      core.push(userId, name, data);
       // All of it: what is flushed must not overtake the effects of what was asked before.
       if (flush) delivery.flush();
     },

@@ -44,13 +44,10 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return { answer: { error: toWireError(error) } };
   };
 
-  const grant = (
-    user: User,
-    resolved: Resolved,
-    name: string,
-    action: "read" | "write" | "publish",
-  ): boolean | Promise<boolean> => {
+  const grant = (user: User, resolved: Resolved, name: string, read: boolean): boolean | Promise<boolean> => {
     const { declaration, params } = resolved;
+    const { writeAction } = declaration;
+    const action = read ? "read" : typeof writeAction === "function" ? writeAction(user, params) : writeAction;
     const request = { user, action, kind: declaration.kind, topic: name, params };
     return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
   };
@@ -68,7 +65,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
   const enter = async (user: User, name: string, read: boolean): Promise<Resolved> => {
     const resolved = topics.resolve(name);
     if (!resolved) throw new SyncError("not-declared", `Nothing declares the topic "${name}".`);
-    const allowed = grant(user, resolved, name, read ? "read" : resolved.declaration.writeAction);
+    const allowed = grant(user, resolved, name, read);
     if (!(allowed instanceof Promise ? await allowed : allowed)) throw new SyncError("forbidden", `Not allowed: "${name}".`);
     return resolved;
   };
@@ -168,7 +165,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       const decide = (allowed: boolean): void => writes.decide(connection, subscription, message, allowed);
       const resolved = topics.resolve(subscription.name);
       const granted = subscription.grant;
-      granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, resolved.declaration.writeAction) : false;
+      granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, false) : false;
       // Until the answer is there, later writes wait behind the first: same promise, same order.
       if (granted.write instanceof Promise) {
         connection.granting ??= new Map();

@@ -21,7 +21,7 @@ import {
 import type { Packer } from "../wire/packer.ts";
 import type { Delivery } from "./delivery.ts";
 import { toBytes } from "./frames.ts";
-import type { Authorize } from "./grants.ts";
+import type { Action, Authorize } from "./grants.ts";
 import { Topic } from "./topic.ts";
 import type { Origin, WritersLimits } from "./writers.ts";
 
@@ -51,8 +51,8 @@ export interface Declaration {
   readonly kind: string;
   readonly pattern: string;
   readonly authorize: Authorize | undefined;
-  /** Names the action that writing is. */
-  readonly writeAction: "write" | "publish";
+  /** Names the action that writing is; a function where that depends on who writes. */
+  readonly writeAction: Action | ((user: User, params: { readonly [name: string]: string }) => Action);
   host(name: string, params: { readonly [name: string]: string }): Hosted | Promise<Hosted>;
 }
 
