@@ -33,6 +33,11 @@ export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
   readonly retention?: Partial<Retention>;
   /** Default `memory`. What is durable is there after a restart; await `ready` before the first update. */
   readonly durability?: Durability;
+  /**
+   * The first value of a durable atom, made once in its life, whatever reconnects or restarts; one that throws leaves the atom
+   * unopened, and is asked again. Default: `initial`.
+   */
+  readonly seed?: (context: { readonly params: P }) => T | Promise<T>;
   /** What a reader sees instead of the whole value: one derived topic per distinct key. */
   readonly view?: ViewOptions<T, User, ViewKey, unknown>;
 }
@@ -78,6 +83,7 @@ export function atom<T>(
       ...options,
       // A function is never a wire value, so it can only be the one that makes the initial value.
       initial: typeof initial === "function" ? (initial as (context: { params: ParamValues }) => T)({ params }) : (initial as T),
+      seed: options.seed && (() => (options.seed as (context: { params: ParamValues }) => T | Promise<T>)({ params })),
       onHandle: (handle) => void handles.set(name, handle),
     });
   core.topics.declare({ kind: "atom", pattern: ref.pattern, authorize: options.authorize, writeAction: "write", host });
@@ -102,7 +108,11 @@ export function atom<T>(
   };
 }
 
-type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial"> & { readonly initial: T; onHandle(handle: ServerAtom<T>): void };
+type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial" | "seed"> & {
+  readonly initial: T;
+  readonly seed: (() => T | Promise<T>) | undefined;
+  onHandle(handle: ServerAtom<T>): void;
+};
 
 function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): Hosted | Promise<Hosted> {
   const { topics, delivery, env } = core;
@@ -112,7 +122,7 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   let topic: Topic | undefined;
   let views: ReturnType<typeof createViews> | undefined;
   const show = (): void => shown.set(authority.value);
-  const created = topics.create({
+  const made = topics.create({
     name,
     kind: "atom",
     catchUp: "snapshot",
@@ -123,6 +133,24 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     replay: (steps) => authority.apply(steps as Steps),
     recovered: show,
   });
+  /** The first entry, if there is none: who else seeds it expects offset 0 as well, and only one of them is right. */
+  const seeded = async (opened: Topic): Promise<Topic> => {
+    const { log } = opened;
+    while (options.seed && log.decided === 0) {
+      const value = await options.seed();
+      if (log.decided > 0) break;
+      authority.set(value);
+      let entry: Uint8Array | undefined;
+      authority.take((steps) => {
+        entry = topics.pack(steps);
+      });
+      entry ??= topics.pack([]);
+      const result = await topics.append(opened, [{ entry }]);
+      if (result === "read-only") throw log.fault ?? new SyncError("read-only", "The log cannot store now.");
+    }
+    return opened;
+  };
+  const created = options.seed ? Promise.resolve(made).then(seeded) : made;
 
   let gathering = false;
   const commit = (): void => {

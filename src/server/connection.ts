@@ -32,8 +32,8 @@ export interface Outgoing {
   readonly opens?: readonly Subscription[];
 }
 
-/** Why reading is paused: its rate is over, or too much waits to be sent. */
-export const pauseReasons = { rate: 1, waiting: 2, move: 4 } as const;
+/** Why reading is paused: its rate is over, too much waits to be sent, it moves, or the server closes. */
+export const pauseReasons = { rate: 1, waiting: 2, move: 4, drain: 8 } as const;
 export type PauseReason = (typeof pauseReasons)[keyof typeof pauseReasons];
 
 /** What a connection needs of its server. */

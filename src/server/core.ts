@@ -9,6 +9,7 @@ import type { Packer } from "../wire/packer.ts";
 import type { Bridge } from "./bridge.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Framer } from "./frames.ts";
+import type { Authorize } from "./grants.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { Topics } from "./topics.ts";
 import type { Users } from "./users.ts";
@@ -41,6 +42,8 @@ export interface ServerCore {
   /** The packer that log records are kept in. */
   readonly kept: Packer;
   readonly topics: Topics;
+  /** The application's, asked beside the topic's own. */
+  readonly authorize: Authorize | undefined;
   /** Until the storage is open. */
   opening: Promise<void> | undefined;
   /** How durable topics are that do not say; absent: as their kind has it. */

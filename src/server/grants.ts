@@ -6,7 +6,7 @@
  */
 import type { User } from "../core/register.ts";
 
-export type Action = "read" | "write" | "create" | "delete" | "publish" | "relay" | "event" | "request";
+export type Action = "read" | "write" | "create" | "delete" | "publish" | "consume" | "relay" | "event" | "request";
 
 export interface AuthorizeRequest {
   readonly user: User;

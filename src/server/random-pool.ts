@@ -6,7 +6,7 @@
 const pageBytes = 4096;
 
 export function pooledRandom(draw: (length: number) => Uint8Array): (length: number) => Uint8Array {
-  let page = new Uint8Array(0);
+  let page: Uint8Array = new Uint8Array(0);
   let at = 0;
   return (length) => {
     if (length > pageBytes) return draw(length);

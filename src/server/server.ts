@@ -23,7 +23,7 @@ import { ownBudget, type Packer } from "../wire/packer.ts";
 import { defaultLongPoll, type LongPollOptions } from "./ajax.ts";
 import type { Bridge } from "./bridge.ts";
 import { type CapabilityOptions, createCapable } from "./capable.ts";
-import { Connection } from "./connection.ts";
+import { Connection, pauseReasons } from "./connection.ts";
 import { type Counters, type ServerCore, setCore } from "./core.ts";
 import { createDelivery } from "./delivery.ts";
 import { createFramer, type Framer } from "./frames.ts";
@@ -140,9 +140,14 @@ export interface Server<E extends Events = AnyEvents> {
   /** Clients that said that they can do that. */
   clientsWith(feature: string): readonly Peer[];
   stats(): ServerStats;
-  /** Closes every connection and door; resolves once all are closed. */
-  close(): Promise<void>;
+  /**
+   * Closes every connection and door, and stores what is on its way; resolves once all is closed. `drain`: nothing new is read, and
+   * requests and writes that were read are answered first, for `drainMs` (3 000) at most. What SIGTERM asks for.
+   */
+  close(options?: { readonly drain?: boolean; readonly drainMs?: number }): Promise<void>;
 }
+
+const drainLookMs = 10;
 
 /** Under what the storage keeps what tokens are signed with. */
 const secretKey = "session-secret";
@@ -250,6 +255,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     limits,
     kept,
     topics,
+    authorize: options.authorize,
     opening: storage && opening,
     durability: options.durability,
     delivery,
@@ -500,6 +506,20 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   };
   const ping = framer.message(new Keyword("chsk/ws-ping"));
 
+  /** Resolves when all that was read is answered. */
+  const drained = (drainMs: number): Promise<void> => {
+    const untilMs = env.monotonicMs() + drainMs;
+    for (const connection of connections) connection.pauseReading(pauseReasons.drain);
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const busy = topics.storing ?? [...connections].some(({ openCallbacks }) => openCallbacks > 0);
+        if (busy && env.monotonicMs() < untilMs) env.setTimer(look, drainLookMs);
+        else resolve();
+      };
+      look();
+    });
+  };
+
   const server: Server<E> = {
     on: (name: string, handler: (context: never) => unknown) => handlers.on(name, handler as Handler),
     send(userId, name, ...rest) {
@@ -567,8 +587,9 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       sessions: sessions.size,
       topics: topics.size,
     }),
-    async close() {
+    async close({ drain = false, drainMs = 3000 } = {}) {
       ended = true;
+      if (drain) await drained(drainMs);
       const doorsClosed = doors.close();
       for (const connection of [...connections]) {
         connection.flush();

@@ -54,9 +54,16 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
 
   const writes = createWrites(core);
 
+  /** It is out of its topic's list. */
+  const left = (subscription: Subscription): void => {
+    subscription.consumer?.leave();
+    if (subscription.read) subscription.topic.readersChanged?.();
+  };
+
   const remove = (subscription: Subscription): void => {
     const { connection, topic } = subscription;
     topic.subscriptions.delete(subscription);
+    left(subscription);
     connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
     connection.forget(subscription);
   };
@@ -82,6 +89,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     const topic = item.read && hosted.viewFor ? hosted.viewFor(connection.user) : hosted.topic;
     const made = topic.feed(connection.framer);
     const feed = made instanceof Promise ? await made : made;
+    await topic.expire();
     if (connection.closed) throw new SyncError("closed");
     return attach(connection, item, topic, feed);
   };
@@ -109,6 +117,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     connection.subscriptions = [...connection.subscriptions, subscription];
     // Writers stay held: they are never woken, but end with the topic.
     topic.subscriptions.add(subscription);
+    if (subscription.read) topic.readersChanged?.();
     const at: [string, number] = [topic.epoch, start.offset];
     return { subscription, answer: { id: topic.id, at, recovered: start.recovered, durability: topic.log.durability } };
   };
@@ -192,8 +201,12 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
     },
     release(connection) {
-      for (const subscription of connection.subscriptions) subscription.topic.subscriptions.delete(subscription);
+      const { subscriptions } = connection;
       connection.subscriptions = [];
+      for (const subscription of subscriptions) {
+        subscription.topic.subscriptions.delete(subscription);
+        left(subscription);
+      }
     },
   };
 }
@@ -205,7 +218,7 @@ function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: bool
   const { head } = topic;
   if (!read) return { offset: head, recovered: true, snapshot: undefined };
   const known = since !== null && (since.epoch === null || since.epoch === topic.epoch) && since.offset <= head;
-  if (known && (since.offset + 1 >= feed.tail.first || topic.keeps(since.offset + 1)))
+  if (known && (topic.catchUp === "gap" ? topic.keeps(since.offset + 1) : since.offset + 1 >= feed.tail.first))
     return { offset: since.offset, recovered: true, snapshot: undefined };
   if (topic.catchUp === "snapshot") {
     const { offset, parts } = topic.snapshot(feed);
@@ -214,5 +227,5 @@ function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: bool
   // A channel has no state to send: a newcomer starts now, one who missed entries gets all that is kept.
   return since === null
     ? { offset: head, recovered: true, snapshot: undefined }
-    : { offset: Math.min(feed.tail.first, topic.log.first) - 1, recovered: false, snapshot: undefined };
+    : { offset: topic.first - 1, recovered: false, snapshot: undefined };
 }

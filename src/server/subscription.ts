@@ -24,4 +24,6 @@ export interface Subscription {
   pending: boolean;
   /** The answer of `authorize` for writing, once asked. */
   readonly grant: { write: boolean | Promise<boolean> | undefined };
+  /** What it consumes: it ends with the subscription. */
+  consumer?: { leave(): void } | undefined;
 }

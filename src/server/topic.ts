@@ -65,6 +65,8 @@ export class Topic {
   readonly epoch: string;
   readonly catchUp: CatchUp;
   readonly subscriptions: Set<Subscription> = new Set();
+  /** Called when a reader came or went. */
+  readersChanged: (() => void) | undefined;
   /** Set while the topic waits for the end-of-turn flush. */
   dirty = false;
   /** Why readers are sent away; set once. */
@@ -79,6 +81,10 @@ export class Topic {
   /** Since the last snapshot that was saved. */
   #unsaved = { entries: 0, bytes: 0 };
   #recovering: Promise<void> | undefined;
+  /** Entries before this one are too old. */
+  #fresh = 1;
+  /** When the first that is not was decided. */
+  #freshMs = Number.NEGATIVE_INFINITY;
   readonly #options: TopicOptions;
   readonly #feeds = new Map<Framer, Feed>();
   readonly #stop: () => void;
@@ -105,12 +111,36 @@ export class Topic {
     return this.log.position.offset;
   }
 
+  /** The oldest entry that somebody new can be given: more may be stored. */
+  get first(): number {
+    return Math.max(this.log.first, this.#fresh, this.head - this.#options.retention.maxEntries + 1);
+  }
+
+  /** Looks for what has become too old since: a log looks only when something is appended. Only for kinds without state. */
+  async expire(): Promise<void> {
+    const { log } = this;
+    const { retention, nowMs } = this.#options;
+    const oldestMs = nowMs() - retention.maxAgeMs;
+    if (this.catchUp !== "gap" || !(oldestMs > this.#freshMs)) return;
+    for (let stale = true; stale && this.first <= this.head; ) {
+      const { first } = this;
+      const records = await log.read(first, replayChunk);
+      const fresh = records.findIndex(({ atMs }) => atMs >= oldestMs);
+      stale = fresh < 0 && records.length > 0;
+      this.#fresh = Math.max(this.#fresh, first + (stale ? records.length : fresh));
+      if (fresh >= 0) this.#freshMs = (records[fresh] as LogRecord).atMs;
+    }
+    // What a durable log keeps longer, it keeps for its writers' sake.
+    if (log.durability === "memory") log.trim(this.#fresh);
+    if (this.first > this.head) for (const { tail } of this.#feeds.values()) tail.clear();
+  }
+
   /** The feed of that wire format; the first reader of a format has the log's newest records encoded for it. */
   feed(framer: Framer): Feed | Promise<Feed> {
     const known = this.#feeds.get(framer);
     if (known) return known;
     const { maxEntries, maxBytes } = this.#tail;
-    const first = Math.max(this.log.first, this.head - maxEntries + 1);
+    const first = Math.max(this.first, this.head - maxEntries + 1);
     const records = this.log.read(first, { maxEntries, maxBytes: Number.POSITIVE_INFINITY });
     const create = (found: Awaited<typeof records>): Feed => {
       const feed: Feed = {
@@ -144,7 +174,7 @@ export class Topic {
 
   /** Its log has the entry, for a reader that is to get each: of a kind with state, a snapshot does. */
   keeps(offset: number): boolean {
-    return this.catchUp === "gap" && offset >= this.log.first;
+    return this.catchUp === "gap" && offset >= this.first;
   }
 
   /** Frames of some entries from `first` on, read from the log; nothing where they are no longer kept. */

@@ -6,9 +6,11 @@
  * Rules: docs/protocol.md TOPIC1-TOPIC7.
  */
 import type { Env } from "../core/env.ts";
+import { encodeParam } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { CatchUp, Snapshot, WriteContext } from "../kind/kind.ts";
+import type { ConsumeRequest } from "../session/messages/channel.ts";
 import {
   type AppendResult,
   type Durability,
@@ -22,6 +24,7 @@ import type { Packer } from "../wire/packer.ts";
 import type { Delivery } from "./delivery.ts";
 import { toBytes } from "./frames.ts";
 import type { Action, Authorize } from "./grants.ts";
+import type { Subscription } from "./subscription.ts";
 import { Topic } from "./topic.ts";
 import type { Origin, WritersLimits } from "./writers.ts";
 
@@ -34,6 +37,8 @@ export interface Hosted {
   views?(): Iterable<Topic>;
   /** What an operation becomes; throws SyncError to reject it. Absent: clients do not write. */
   decide?(op: unknown, context: WriteContext): unknown;
+  /** Takes a consumer; absent where nothing is consumed. */
+  consume?(subscription: Subscription, request: ConsumeRequest): void;
   /** Makes an entry that was decided part of the state; absent where there is none. */
   apply?(entry: unknown): void;
   close(): void;
@@ -222,8 +227,8 @@ export function createTopics(host: TopicsHost): Topics {
       void (log instanceof Promise ? log.then((ready) => ready.delete(name)) : log?.delete(name));
     },
     async close() {
-      const hosted = await Promise.allSettled(open.values());
-      await Promise.all(hosted.map((each) => each.status === "fulfilled" && each.value.topic.storing));
+      // One that is still being opened has nothing that anybody wrote.
+      await Promise.all([...open.values()].map((hosted) => (hosted instanceof Promise ? undefined : hosted.topic.storing)));
     },
     names: () => open.keys(),
     get storing() {
@@ -260,7 +265,7 @@ function match(pattern: readonly string[], segments: readonly string[]): { reado
       return undefined;
     }
     // Only the one spelling that `topicName` gives: else two names would be one topic.
-    if (segment === "" || encodeURIComponent(params[expected.slice(1)] as string) !== segment) return undefined;
+    if (segment === "" || encodeParam(params[expected.slice(1)] as string) !== segment) return undefined;
   }
   return params;
 }

@@ -1,6 +1,6 @@
 /** Durable topics, on a log that stores when the test says so. */
 import { defineAtom, defineChannel, type } from "sente-sync";
-import { channel as channelOn } from "sente-sync/client";
+import { atom as atomOn, channel as channelOn } from "sente-sync/client";
 import { atom, channel, type ServerOptions } from "sente-sync/server";
 import { createVirtualClock } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -265,4 +265,106 @@ test("SUB20 a reader behind the tail of a durable channel is given what the log 
   for (let i = 0; i < 5; i++) await settle(world);
   expect(gaps).toEqual([]);
   expect(got).toEqual(Array.from({ length: 3001 }, (_, index) => [index + 1, index + 1]));
+});
+
+test("SEED1 and SEED2 a durable atom is seeded once in its life, whoever asks for it, however often; before it is stored nobody sees it", async () => {
+  const storage = storing();
+  let seeds = 0;
+  const ref = defineAtom("board/:id", { initial: { title: "" } });
+  const life = async (seed: number) => {
+    const world = createWorld({ storage }, seed);
+    const boards = atom(world.sync, ref, {
+      durability: "strict",
+      seed: async ({ params }) => {
+        seeds++;
+        await new Promise((resolve) => setImmediate(resolve));
+        return { title: `${params.id} ${seeds}` };
+      },
+    });
+    await settle(world);
+    return { world, boards };
+  };
+  const first = await life(1);
+  const clients = [1, 2, 3].map(() => first.world.client());
+  const got = clients.map((client) => atomOn(client, ref({ id: "a" })));
+  for (const held of got) held.listen(() => {});
+  const opening = first.boards.open({ id: "a" });
+  await first.world.advance(1000);
+  await settle(first.world);
+  expect([seeds, got.map((held) => held.get())]).toEqual([1, [undefined, undefined, undefined]]);
+  await storage.store();
+  await settle(first.world);
+  expect((await opening).get()).toEqual({ title: "a 1" });
+  await settle(first.world);
+  expect(got.map((held) => held.get())).toEqual([1, 2, 3].map(() => ({ title: "a 1" })));
+
+  const second = await life(2);
+  expect((await second.boards.open({ id: "a" })).get()).toEqual({ title: "a 1" });
+  expect(seeds).toBe(1);
+  // One that died before it was stored was never there.
+  const lost = second.boards.open({ id: "b" });
+  await settle(second.world);
+  lost.catch(() => {});
+  const third = await life(3);
+  const again = third.boards.open({ id: "b" });
+  await settle(third.world);
+  await storage.store();
+  expect((await again).get()).toEqual({ title: "b 3" });
+});
+
+test("SEED3 a seed that throws leaves the atom unopened, tells its readers, harms no other, and is asked again", async () => {
+  const storage = storing();
+  storage.auto = true;
+  const { world } = await open(storage);
+  let fails = true;
+  const boards = atom(world.sync, defineAtom("board/:id", { initial: 0 }), {
+    durability: "strict",
+    seed: () => {
+      if (fails) throw new Error("no database");
+      return 7;
+    },
+  });
+  await expect(boards.open({ id: "a" })).rejects.toThrow("no database");
+  const peer = await world.ours();
+  await peer.say('[[:sync/subscribe [{:topic "board/a" :kind "atom"} {:topic "room" :kind "channel"}]] "s"]');
+  await settle(world);
+  expect(
+    (peer.reply("s") as { error?: { code: string }; id?: number }[]).map(({ error, id }) => error?.code ?? typeof id),
+  ).toEqual(["handler-failed", "number"]);
+  fails = false;
+  expect((await boards.open({ id: "a" })).get()).toBe(7);
+});
+
+test("DOOR13 a server that drains answers what it read, and reads no more", async () => {
+  const storage = storing();
+  const { world } = await open(storage);
+  let answer = (_: string): void => {};
+  world.sync.on("app/slow", () => new Promise<string>((resolve) => (answer = resolve)));
+  const peer = await writer(world);
+  await peer.say('[[:app/slow] "q"]', '[[:sync/write [1 1 [["said" 1]]]] nil]');
+  const closing = world.sync.close({ drain: true });
+  await peer.say('[[:sync/write [1 2 [["said" 2]]]] nil]');
+  await world.advance(100);
+  expect([peer.take(), peer.closes]).toEqual([[], []]);
+  answer("done");
+  await storage.store();
+  await settle(world);
+  await world.advance(100);
+  const frames = peer.take();
+  expect([frames.some((frame) => frame === '["done" "q"]'), outcomes(frames)]).toEqual([true, [["ack", 1, 1]]]);
+  await closing;
+  expect([peer.closes[0]?.code, storage.waiting]).toEqual([1001, 0]);
+});
+
+test("DOOR13 a server does not drain for longer than drainMs", async () => {
+  const world = createWorld();
+  world.sync.on("app/never", () => new Promise(() => {}));
+  const peer = await world.ours();
+  await peer.say('[[:app/never] "q"]');
+  const closing = world.sync.close({ drain: true, drainMs: 500 });
+  await world.advance(499);
+  expect(peer.closes).toEqual([]);
+  await world.advance(20);
+  await closing;
+  expect(peer.closes[0]?.code).toBe(1001);
 });
