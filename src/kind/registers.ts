@@ -1,0 +1,189 @@
+/**
+ * A tree of registers: each path that was assigned remembers what and when, and the newest assignment counts. What a parent is
+ * assigned covers what is older beneath it; what is newer beneath it stays, on top of it. A deletion is an assignment of nothing.
+ *
+ * The tree is a set of assignments, and joining two such sets is their union without what is covered: so it does not matter in
+ * which order, or how often, they come. The value is a function of the set, and shares what no assignment went through.
+ * Always: no register is as old as one above it; keys of plain objects alone are ways down, an array is one value.
+ * Rules: docs/protocol/shared.md REG1-REG8.
+ */
+import { compareStamps, type Stamp } from "../core/hlc.ts";
+import { isPlain } from "./patch.ts";
+
+export type Keys = readonly string[];
+
+/** Nothing is there: what a deletion assigns. */
+export const nothing: unique symbol = Symbol("nothing");
+
+export interface Assignment {
+  readonly path: Keys;
+  readonly value: unknown;
+}
+
+interface Register {
+  /** Absent: only something below it was assigned. */
+  stamp?: Stamp | undefined;
+  value?: unknown;
+  below?: Map<string, Register>;
+}
+
+/** What an assignment came upon. */
+export interface Overwritten {
+  readonly path: Keys;
+  /** The newer one that it came too late for, or the one that it replaced. */
+  readonly stamp: Stamp;
+  readonly value: unknown;
+}
+
+/** Registers as a list, parents first: what a snapshot holds. */
+export type RegisterList = readonly (readonly [path: Keys, stamp: Stamp, value: unknown])[];
+
+export class Registers {
+  #root: Register = {};
+  #value: unknown;
+  /** Deletions before it are forgotten; what is older is not taken. */
+  compactedBefore = 0;
+
+  /** `initial` is what every replica starts from, older than any assignment. */
+  constructor(initial: unknown, stamp: Stamp) {
+    this.#root = { stamp, value: initial };
+    this.#value = initial;
+  }
+
+  /** What all assignments add up to; `nothing` where all was deleted. */
+  get value(): unknown {
+    return this.#value;
+  }
+
+  /** The register at or above the path that is as new as `stamp` or newer: an assignment with that stamp changes nothing. */
+  covering(path: Keys, stamp: Stamp): Overwritten | undefined {
+    let register: Register | undefined = this.#root;
+    for (let depth = 0; register; depth++) {
+      if (register.stamp && compareStamps(register.stamp, stamp) >= 0)
+        return { path: path.slice(0, depth), stamp: register.stamp, value: register.value };
+      if (depth === path.length) return undefined;
+      register = register.below?.get(path[depth] as string);
+    }
+    return undefined;
+  }
+
+  /** The newest assignment that counts at the path: its own, or one above. */
+  at(path: Keys): Overwritten | undefined {
+    let found: Overwritten | undefined;
+    let register: Register | undefined = this.#root;
+    for (let depth = 0; register; depth++) {
+      if (register.stamp) found = { path: path.slice(0, depth), stamp: register.stamp, value: register.value };
+      if (depth === path.length) break;
+      register = register.below?.get(path[depth] as string);
+    }
+    return found;
+  }
+
+  /** False: something as new or newer is there. */
+  assign({ path, value }: Assignment, stamp: Stamp): boolean {
+    if (this.covering(path, stamp)) return false;
+    let register = this.#root;
+    for (const key of path) {
+      register.below ??= new Map();
+      let next = register.below.get(key);
+      if (!next) {
+        next = {};
+        register.below.set(key, next);
+      }
+      register = next;
+    }
+    register.stamp = stamp;
+    register.value = value;
+    prune(register, stamp);
+    this.#value = setAt(this.#value, path, 0, withBelow(value, register.below));
+    return true;
+  }
+
+  /** The value as it would be with that assignment, which stays out of the tree. */
+  overlay(value: unknown, { path, value: assigned }: Assignment, stamp: Stamp): unknown {
+    if (this.covering(path, stamp)) return value;
+    let register: Register | undefined = this.#root;
+    for (const key of path) register = register?.below?.get(key);
+    return setAt(value, path, 0, withBelow(assigned, register?.below, stamp));
+  }
+
+  /** Forgets deletions that are older than `beforeMs`, where the value is the same without them; nothing older is taken from then on. */
+  compact(beforeMs: number): void {
+    this.compactedBefore = Math.max(this.compactedBefore, beforeMs);
+    const visit = ({ below }: Register, own: unknown): void => {
+      for (const [key, child] of below ?? []) {
+        const has = isPlain(own) && Object.hasOwn(own, key);
+        visit(child, child.stamp ? child.value : has ? own[key] : nothing);
+        const isOld = child.stamp !== undefined && child.value === nothing && child.stamp.ms < beforeMs;
+        // What leads nowhere else is an object for its sake alone.
+        const isObject = isPlain(own) || (below as Map<string, Register>).size > 1;
+        if (isOld && !child.below?.size && isObject && !has) below?.delete(key);
+      }
+    };
+    visit(this.#root, this.#root.value);
+  }
+
+  list(): RegisterList {
+    const list: [Keys, Stamp, unknown][] = [];
+    const visit = (register: Register, path: Keys): void => {
+      if (register.stamp) list.push([path, register.stamp, register.value]);
+      for (const [key, child] of register.below ?? []) visit(child, [...path, key]);
+    };
+    visit(this.#root, []);
+    return list;
+  }
+
+  /** Joins what another tree lists. */
+  join(list: RegisterList): void {
+    for (const [path, stamp, value] of list) this.assign({ path, value }, stamp);
+  }
+}
+
+/** Takes out what is older than what covers it. */
+function prune(register: Register, stamp: Stamp): void {
+  for (const [key, child] of register.below ?? []) {
+    if (child.stamp && compareStamps(child.stamp, stamp) <= 0) {
+      child.stamp = undefined;
+      child.value = undefined;
+    }
+    prune(child, stamp);
+    if (!child.stamp && !child.below?.size) register.below?.delete(key);
+  }
+}
+
+/** `value`, and what is below it on top: all of it, or what is newer than a stamp. */
+function withBelow(value: unknown, below: ReadonlyMap<string, Register> | undefined, newerThan?: Stamp): unknown {
+  let result = value;
+  for (const [key, child] of below ?? []) {
+    const counts = child.stamp !== undefined && (!newerThan || compareStamps(child.stamp, newerThan) > 0);
+    const own = counts ? child.value : isPlain(result) && Object.hasOwn(result, key) ? result[key] : nothing;
+    const shown = withBelow(own, child.below, counts ? undefined : newerThan);
+    if (counts || leadsOn(child, newerThan)) result = setAt(result, [key], 0, shown);
+  }
+  return result;
+}
+
+/** Something that counts is below it. */
+function leadsOn({ below }: Register, newerThan: Stamp | undefined): boolean {
+  if (!newerThan) return true;
+  for (const child of below?.values() ?? []) {
+    if ((child.stamp && compareStamps(child.stamp, newerThan) > 0) || leadsOn(child, newerThan)) return true;
+  }
+  return false;
+}
+
+/** The value with `set` at the path. Whatever a path leads through is an object, also where `nothing` is set at its end. */
+function setAt(value: unknown, path: Keys, depth: number, set: unknown): unknown {
+  if (depth === path.length) return set;
+  const key = path[depth] as string;
+  const isObject = isPlain(value);
+  const before = isObject && Object.hasOwn(value, key) ? value[key] : nothing;
+  const after = setAt(before, path, depth + 1, set);
+  if (after === before && isObject) return value;
+  const copy: Record<string, unknown> = isObject ? { ...value } : {};
+  if (after === nothing) delete copy[key];
+  else if (key === "__proto__")
+    Object.defineProperty(copy, key, { value: after, enumerable: true, configurable: true, writable: true });
+  else copy[key] = after;
+  return copy;
+}
