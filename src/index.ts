@@ -24,8 +24,21 @@ export {
 export * from "./core/register.ts";
 export { type InputOf, type OutputOf, type Schema, type } from "./core/schema.ts";
 export { BigDecimal, Char, Keyword, keyword, List, Ratio, Sym, Tagged, Uuid } from "./core/values.ts";
-export { equalValues } from "./wire/equal.ts";
 // The boundaries, for packers, transports and storages of one's own.
-export type { Durability, Log, OpenLog, Retention, Storage } from "./topic/log.ts";
+export type {
+  AppendPart,
+  AppendResult,
+  Durability,
+  Log,
+  LogOptions,
+  LogRecord,
+  OpenLog,
+  Position,
+  Retention,
+  Storage,
+  StorageHost,
+  StoredSnapshot,
+} from "./topic/log.ts";
 export type { Connector, Frame, Transport, TransportHandlers } from "./transport/transport.ts";
+export { equalValues } from "./wire/equal.ts";
 export type { Packer, Seal, Splice } from "./wire/packer.ts";

@@ -28,7 +28,7 @@ export default defineConfig({
           name: "node",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/adapters/**", "test/bench/**", "**/node_modules/**"],
+          exclude: ["test/adapters/{react,svelte}/**", "test/bench/**", "**/node_modules/**"],
         },
       },
       {
@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: "dom",
           environment: "jsdom",
-          include: ["test/adapters/**/*.test.{ts,tsx}"],
+          include: ["test/adapters/{react,svelte}/**/*.test.{ts,tsx}"],
         },
       },
     ],

@@ -7,6 +7,8 @@
  * and again; and a step whose own COMMIT failed is refused only behind it: it writes over the frames that the failed one may have left
  * in the write-ahead log, so that they cannot turn up after a crash.
  */
+
+import type { StorageHost } from "sente-sync";
 import { SyncError } from "sente-sync";
 import { codeOf, type SqliteDatabase } from "./sqlite-driver.ts";
 import { rollback, type SqliteTables } from "./sqlite-tables.ts";
@@ -37,30 +39,32 @@ export interface Drafted {
   drop(): void;
 }
 
-export interface CommitHost {
-  readonly env: { setTimer(run: () => void, delayMs: number): unknown; clearTimer(timer: never): void; endOfTurn(run: () => void): void };
+export interface CommitOptions {
+  /** How long what was answered may wait for its commit. */
   readonly windowMs: number;
+  /** How long after a failed commit the next is tried. */
   readonly retryMs: number;
-  report(error: unknown, where: string): void;
 }
 
 export class Commits {
   fault: SyncError | undefined;
   readonly #db: SqliteDatabase;
   readonly #tables: SqliteTables;
-  readonly #host: CommitHost;
+  readonly #host: StorageHost;
+  readonly #options: CommitOptions;
   #steps: Step[] = [];
   /** Of commits that failed and may have left frames. */
   #doubtful: Step[] = [];
   readonly #drafts = new Set<Drafted>();
-  #timer: unknown;
+  #timer: ReturnType<StorageHost["env"]["setTimer"]> | undefined;
   #isTurnOn = false;
   #isClosed = false;
 
-  constructor(db: SqliteDatabase, tables: SqliteTables, host: CommitHost) {
+  constructor(db: SqliteDatabase, tables: SqliteTables, host: StorageHost, options: CommitOptions) {
     this.#db = db;
     this.#tables = tables;
     this.#host = host;
+    this.#options = options;
   }
 
   get isClosed(): boolean {
@@ -70,13 +74,10 @@ export class Commits {
   /** Stores the step with the commit at the end of this turn, or within the window. */
   add(step: Step, when: "turn" | "window"): void {
     if (this.#isClosed) return step.abandon(closed());
-    if (this.fault) {
-      step.takeBack();
-      return step.refuse(this.fault);
-    }
+    if (this.fault) return step.refuse(this.fault);
     this.#steps.push(step);
     if (when === "window") {
-      this.#timer ??= this.#host.env.setTimer(() => this.flush(), this.#host.windowMs);
+      this.#timer ??= this.#host.env.setTimer(() => this.flush(), this.#options.windowMs);
     } else if (!this.#isTurnOn) {
       this.#isTurnOn = true;
       this.#host.env.endOfTurn(() => this.flush());
@@ -99,21 +100,31 @@ export class Commits {
   /** Commits what there is, says that the stop is clean, and answers nothing more. */
   close(): void {
     if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#clearTimer();
     this.#commit(() => {
       this.#tables.markRepair.run();
       this.#tables.markClean.run();
     });
     this.#clearTimer();
-    this.#isClosed = true;
     const left = this.#steps.length;
-    if (left) this.#host.report(new SyncError("closed", `The storage closed on a fault: ${left} relaxed appends are lost.`), "");
+    if (left) {
+      const message = `The storage closed on a fault: ${left} relaxed appends are lost.`;
+      this.#host.report(new SyncError("closed", message), "sqlite");
+    }
     for (const step of this.#doubtful) step.abandon(closed());
   }
 
   #recover(): void {
     this.#timer = undefined;
     this.#commit(() => void this.#tables.markRepair.run());
+    if (!this.fault) return;
+    try {
+      // Behind a full checkpoint the log is written from its beginning, which takes no more room: the next try may find enough.
+      this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // Nor is there room for that; the fault says so already.
+    }
   }
 
   /** One transaction of all steps. A fault begins, lasts or ends with it. */
@@ -159,12 +170,12 @@ export class Commits {
     for (const step of lost) step.takeBack();
     if (isDoubtful) this.#doubtful.push(...lost);
     else for (const step of lost) step.refuse(this.fault);
-    if (isNew) this.#host.report(this.fault, "");
-    this.#timer = this.#host.env.setTimer(() => this.#recover(), this.#host.retryMs);
+    if (isNew) this.#host.report(this.fault, "sqlite");
+    this.#timer = this.#host.env.setTimer(() => this.#recover(), this.#options.retryMs);
   }
 
   #clearTimer(): void {
-    if (this.#timer !== undefined) this.#host.env.clearTimer(this.#timer as never);
+    if (this.#timer !== undefined) this.#host.env.clearTimer(this.#timer);
     this.#timer = undefined;
   }
 }
@@ -173,8 +184,5 @@ export const closed = (): SyncError => new SyncError("closed", "The storage is c
 
 function readOnly(error: unknown): SyncError {
   const cause = `${codeOf(error) ?? "error"}: ${(error as Error).message}`;
-  return new SyncError("read-only", `Nothing can be stored now (${cause}); it is tried again until it can.`, {
-    cause: error,
-    retry: "later",
-  });
+  return new SyncError("read-only", `Nothing can be stored now (${cause}); it is tried again until it can.`, { cause: error });
 }

@@ -40,7 +40,7 @@ const open: Record<SqliteDriver, (path: string, modules: SqliteModules) => Sqlit
   "better-sqlite3"(path, { require, napi }) {
     const { version } = require("better-sqlite3/package.json") as { version: string };
     // Loading the newer one with an older Node ends the process.
-    if (Number.parseInt(version) >= 13 && Number(napi) < 10) {
+    if (Number.parseInt(version, 10) >= 13 && Number(napi) < 10) {
       throw new SyncError("unsupported", `better-sqlite3 ${version} needs Node-API 10 (Node 22.14): take better-sqlite3 12.`);
     }
     const Database = require("better-sqlite3") as Constructor<{ timeout: number }>;

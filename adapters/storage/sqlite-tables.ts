@@ -55,11 +55,12 @@ export type SqliteTables = Readonly<Record<keyof typeof statements, ReturnType<S
 
 /** Takes the database for this process alone, and makes or finds the tables. Throws SyncError. */
 export function openTables(db: SqliteDatabase): SqliteTables {
-  try {
+  return asking(() => {
     // The lock is taken by the first read and held until the connection closes or the process dies.
     db.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
     const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
-    if (mode !== "wal") throw new SyncError("invalid", "The database is not in a file, or its disk cannot keep a write-ahead log.");
+    if (mode !== "wal")
+      throw new SyncError("invalid", "The database is not in a file, or its disk cannot keep a write-ahead log.");
     // Each commit is synced; where the system knows two kinds of sync, with the one that reaches the platter.
     db.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
     db.exec("BEGIN IMMEDIATE");
@@ -73,9 +74,7 @@ export function openTables(db: SqliteDatabase): SqliteTables {
       rollback(db);
       throw error;
     }
-  } catch (error) {
-    throw error instanceof SyncError ? error : openError(error);
-  }
+  });
 }
 
 /** Notes that the storage is in use: unless that is taken back, the stop was not clean. */
@@ -99,12 +98,18 @@ export function rollback(db: SqliteDatabase): void {
   }
 }
 
-function openError(error: unknown): SyncError {
-  const code = codeOf(error) ?? "";
-  const message = `The database cannot be used: ${(error as Error).message}`;
-  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new SyncError("conflict", "Another process or connection has the database open.", { cause: error });
+/** Runs what asks the database; what it throws becomes a SyncError. */
+export function asking<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof SyncError) throw error;
+    const code = codeOf(error) ?? "";
+    if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+      throw new SyncError("conflict", "Another process or connection has the database open.", { cause: error });
+    }
+    const message = `The database cannot be used: ${(error as Error).message}`;
+    if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) throw new SyncError("damaged", message, { cause: error });
+    throw new SyncError(/^SQLITE_(FULL|IOERR|READONLY)/.test(code) ? "read-only" : "internal", message, { cause: error });
   }
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return new SyncError("malformed", message, { cause: error });
-  return new SyncError("invalid", message, { cause: error });
 }

@@ -107,9 +107,15 @@ export interface Log {
   close(): void | Promise<void>;
 }
 
+/** What a server gives its storage: the world, and where damage is reported, by topic where it is one topic's. */
+export interface StorageHost {
+  readonly env: Env;
+  report(error: unknown, where: string): void;
+}
+
 /** Where a server's durable topics live: what `createServer({ storage })` takes. */
 export interface Storage {
   readonly name: string;
-  /** Opens it, repairs what a crash left; `report` hears of damage, by topic where it is one topic's. Throws SyncError. */
-  open(host: { readonly env: Env; report(error: unknown, where: string): void }): Promise<Log>;
+  /** Opens it, and repairs what a crash left. Throws SyncError. */
+  open(host: StorageHost): Promise<Log>;
 }

@@ -163,6 +163,22 @@ describe("power loss", () => {
     expect(text(await again.read(0, 9))).toBe("o\0\0\0\0x");
   });
 
+  test("what was written behind an end that was lost does not come back when the file grows", async () => {
+    let grown = 0;
+    for (const seed of seeds) {
+      const disk = create(seed);
+      const file = await synced(disk);
+      await file.write(3, [bytes("more")]);
+      disk.crash(createRng(seed));
+      const again = await disk.mount(createVirtualEnv()).open("a");
+      if (again.size !== 3) continue;
+      grown++;
+      await again.write(9, [bytes("x")]);
+      expect(text(await again.read(0, 99))).toBe("old\0\0\0\0\0\0x");
+    }
+    expect(grown).toBeGreaterThan(20);
+  });
+
   test("names are durable once they were synced, whatever was synced of the files", async () => {
     const seen = await outcomes(
       async (disk) => {
@@ -292,6 +308,8 @@ describe("faults", () => {
     await mount.remove("other");
     await file.write(2 * pageBytes, [fill(2, 1)]);
     await expect(file.write(3 * pageBytes, [fill(2, 1)])).rejects.toMatchObject({ code: "ENOSPC" });
+    disk.capacityBytes = 0;
+    await file.write(pageBytes, [fill(3, 5)]);
     disk.capacityBytes = 4 * pageBytes;
     await file.write(3 * pageBytes, [fill(2, 1)]);
     expect(file.size).toBe(3 * pageBytes + 1);

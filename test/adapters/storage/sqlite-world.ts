@@ -16,6 +16,7 @@ import {
   type Retention,
 } from "../../../src/topic/log.ts";
 import type { LogWorld } from "../../contracts/log.ts";
+import { createVirtualEnv, type VirtualEnv } from "../../support/virtual-env.ts";
 
 const require = createRequire(import.meta.url);
 const isHere = (name: SqliteDriver): boolean => {
@@ -47,6 +48,7 @@ export interface FaultyDatabase extends SqliteDatabase {
 
 export function faultyDatabase(path: string, driver: SqliteDriver): FaultyDatabase {
   const db = openDatabase(path, driver);
+  let isOpen = true;
   const faulty: FaultyDatabase = {
     executed: [],
     failing: undefined,
@@ -56,7 +58,10 @@ export function faultyDatabase(path: string, driver: SqliteDriver): FaultyDataba
       return db.exec(sql);
     },
     prepare: (sql) => db.prepare(sql),
-    close: () => db.close(),
+    close() {
+      if (isOpen) db.close();
+      isOpen = false;
+    },
   };
   return faulty;
 }
@@ -93,17 +98,29 @@ export const append = (log: OpenLog, ...texts: string[]): ReturnType<OpenLog["ap
     { epoch: log.position.epoch, offset: log.decided },
   );
 
-export async function createWorld(path: string, options: SqliteOptions, clock = { nowMs: 1_000_000 }): Promise<LogWorld> {
-  const nowMs = (): number => clock.nowMs;
-  const log = await openLog(path, options, { ...realEnv, nowMs });
+/** A log whose process can end, or die, and whose commits can fail; time passes only when it is told to. */
+export async function createWorld(path: string, driver: SqliteDriver, env: VirtualEnv = createVirtualEnv()): Promise<LogWorld> {
+  const db = faultyDatabase(path, driver);
+  const log = await openLog(db, {}, env);
+  const close = async (): Promise<void> => {
+    await log.close();
+    db.close();
+  };
   return {
     log,
-    nowMs,
-    advance: (ms) => void (clock.nowMs += ms),
+    nowMs: env.nowMs,
+    advance: env.advance,
     async restart() {
-      await log.close();
-      return createWorld(path, options, clock);
+      await close();
+      return createWorld(path, driver, env);
     },
-    dispose: async () => log.close(),
+    async kill() {
+      db.close();
+      return createWorld(path, driver, env);
+    },
+    setFailing(isFailing) {
+      db.failing = isFailing ? { sql: "COMMIT", error: new Error("The disk fails.") } : undefined;
+    },
+    dispose: close,
   };
 }

@@ -1,0 +1,121 @@
+/**
+ * A recipe on a draft, for the browser, which does not load Immer: plain objects and arrays are changed in place as it seems,
+ * and what was not changed stays the same object. Maps, sets and instances of classes are values: assigned whole, never drafted.
+ *
+ * Always: the base is never changed; a recipe that throws leaves nothing behind; a draft is of no use once its recipe is over.
+ * Rules: docs/protocol/shared.md DRAFT1-DRAFT5. Source of the idea: Immer.
+ */
+import { SyncError } from "../core/errors.ts";
+import { isPlain } from "./patch.ts";
+
+export type DraftRecipe<T> = (draft: T) => T | void;
+
+type Container = Record<PropertyKey, unknown> | unknown[];
+
+interface Draft {
+  readonly base: Container;
+  /** The shallow copy that the proxy stands for; it holds the proxies of what was drafted beneath it. */
+  readonly copy: Container;
+  readonly parent: Draft | undefined;
+  /** It came in by an assignment, and may hold drafts itself. */
+  readonly isNew: boolean;
+  changed: boolean;
+}
+
+const isContainer = (value: unknown): value is Container => Array.isArray(value) || isPlain(value);
+
+/** The value after the recipe: what it returned, or the draft as it left it. */
+export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
+  /** By proxy. */
+  const drafts = new Map<unknown, Draft>();
+  const assigned = new Set<unknown>();
+  let over = false;
+
+  const touch = (draft: Draft): void => {
+    for (let each: Draft | undefined = draft; each && !each.changed; each = each.parent) each.changed = true;
+  };
+
+  const open = (of: Container, parent?: Draft): Container => {
+    const copy = Array.isArray(of) ? [...of] : copyOf(of);
+    const draft: Draft = { base: of, copy, parent, isNew: assigned.has(of) || parent?.isNew === true, changed: false };
+    const must = (): void => {
+      if (over) throw new SyncError("invalid", "A draft is of no use once its recipe is over.");
+    };
+    const proxy = new Proxy(copy, {
+      get(target, key) {
+        must();
+        const value = Reflect.get(target, key) as unknown;
+        if (!Object.hasOwn(target, key) || !isContainer(value) || drafts.has(value)) return value;
+        const child = open(value, draft);
+        define(target, key, child);
+        return child;
+      },
+      set(target, key, value) {
+        must();
+        const before = Object.hasOwn(target, key) ? Reflect.get(target, key) : missing;
+        if (before !== value || (key === "length" && Array.isArray(target))) {
+          touch(draft);
+          if (isContainer(value)) assigned.add(value);
+          define(target, key, value);
+        }
+        return true;
+      },
+      defineProperty: () => false,
+      deleteProperty(target, key) {
+        must();
+        if (Object.hasOwn(target, key)) touch(draft);
+        return Reflect.deleteProperty(target, key);
+      },
+    });
+    drafts.set(proxy, draft);
+    return proxy;
+  };
+
+  const seen = new Set<unknown>();
+  /** Without drafts in it. */
+  const settle = (value: unknown): unknown => {
+    const draft = drafts.get(value);
+    if (draft && !draft.changed) return draft.isNew ? settle(draft.base) : draft.base;
+    const own = draft ? draft.copy : value;
+    // What is neither a draft nor new cannot have one in it.
+    if (!isContainer(own) || seen.has(own)) return own;
+    seen.add(own);
+    if (!draft && Object.isFrozen(own)) return own;
+    for (const key of Reflect.ownKeys(own)) {
+      const inner = Reflect.get(own, key) as unknown;
+      if (!isContainer(inner)) continue;
+      if (draft && !draft.isNew && inner === Reflect.get(draft.base, key)) continue;
+      const settled = settle(inner);
+      if (settled !== inner) define(own, key, settled);
+    }
+    return own;
+  };
+
+  try {
+    const start = isContainer(base) ? open(base) : base;
+    const returned = recipe(start as T);
+    if (returned instanceof Promise) {
+      returned.catch(() => {});
+      throw new SyncError("invalid", "A recipe is synchronous.");
+    }
+    if (returned === undefined) return settle(start) as T;
+    // A returned draft is what the draft is now.
+    return settle(returned) as T;
+  } finally {
+    over = true;
+  }
+}
+
+const missing = Symbol("missing");
+
+function copyOf(value: Record<PropertyKey, unknown>): Record<PropertyKey, unknown> {
+  const copy = Object.create(Object.getPrototypeOf(value)) as Record<PropertyKey, unknown>;
+  for (const key of Object.keys(value)) define(copy, key, value[key]);
+  return copy;
+}
+
+/** Also `__proto__` is a key like any other. */
+function define(target: Container, key: PropertyKey, value: unknown): void {
+  if (key === "__proto__") Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  else (target as Record<PropertyKey, unknown>)[key] = value;
+}
