@@ -2,7 +2,7 @@
  * Channels: named events in one order, with no state. An entry is `[event, data, from]`.
  *
  * Always: `from` is the server's word, never the publisher's; a late joiner gets the tail, and a gap as a gap.
- * Rules: docs/protocol/kinds.md CHANNEL1-CHANNEL6.
+ * Rules: docs/protocol/channels.md CHANNEL1-CHANNEL6, CHANNEL17-CHANNEL22.
  */
 import { isSyncError, SyncError } from "../core/errors.ts";
 import type { Authority, Replica } from "./kind.ts";
@@ -61,16 +61,40 @@ function validated(validate: NonNullable<ChannelOptions["validate"]>, event: str
 
 /** Calls `onEvent` for each entry applied; has no value and takes no snapshot. */
 export function createChannelReplica(onEvent: (message: ChannelMessage) => void): Replica<never, ChannelEntry> {
+  return replica(3, (entry, offset) => onEvent(readEntry(entry, offset)));
+}
+
+/** An event of one of the channels of a wildcard: `offset` is the wildcard's own. */
+export interface WildcardMessage extends ChannelMessage {
+  /** Which channel's, and its offset there. */
+  readonly channel: { readonly topic: string; readonly offset: number };
+}
+
+export type WildcardEntry = readonly [...ChannelEntry, topic: string, offset: number];
+
+export function createWildcardReplica(onEvent: (message: WildcardMessage) => void): Replica<never, WildcardEntry> {
+  return replica(5, (entry, own) => {
+    const [, , , topic, offset] = entry;
+    if (typeof topic !== "string" || !Number.isSafeInteger(offset)) throw new SyncError("invalid", "Not a wildcard's entry");
+    onEvent({ ...readEntry(entry, own), channel: { topic, offset } });
+  });
+}
+
+function replica<E extends readonly unknown[]>(parts: number, apply: (entry: E, offset: number) => void): Replica<never, E> {
   return {
     value: undefined,
     apply(entry, offset) {
-      const [event, data, from] = Array.isArray(entry) && entry.length === 3 ? entry : [];
-      if (typeof event !== "string" || event.length > maxEventNameBytes || (from !== null && typeof from !== "string")) {
-        throw new SyncError("invalid", "Not a channel entry");
-      }
-      onEvent({ event, data, from, offset });
+      if (!Array.isArray(entry) || entry.length !== parts) throw new SyncError("invalid", "Not a channel entry");
+      apply(entry, offset);
     },
     restore() {},
     clear() {},
   };
+}
+
+function readEntry([event, data, from]: readonly unknown[], offset: number): ChannelMessage {
+  if (typeof event !== "string" || event.length > maxEventNameBytes || (from !== null && typeof from !== "string")) {
+    throw new SyncError("invalid", "Not a channel entry");
+  }
+  return { event, data, from, offset };
 }

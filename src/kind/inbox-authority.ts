@@ -2,7 +2,7 @@
  * What an inbox takes: messages of whoever may send them, marks of its user, and what has to be forgotten for it.
  *
  * Always: an operation says nothing of its sender or its time; read messages are forgotten before unread ones; a mark is the user's own.
- * Rules: docs/protocol/inbox.md INBOX1-INBOX12.
+ * Rules: docs/protocol/inbox.md INBOX3-INBOX9.
  */
 import { SyncError } from "../core/errors.ts";
 import { isEventName } from "../core/events.ts";
@@ -35,8 +35,6 @@ export interface InboxRules {
   readonly retention: InboxRetention;
   /** Where only unread messages are left to forget: forgets the oldest, or refuses the new one. */
   readonly overflow: "drop-oldest" | "refuse";
-  /** The data to keep; throws SyncError to reject. */
-  check(event: string, data: unknown, isReply: boolean): unknown;
   measure(event: string, data: unknown): number;
   /** A session of the user with that replica is connected. */
   isPresent(replica: string): boolean;
@@ -58,18 +56,21 @@ export function createInboxAuthority(rules: InboxRules): Authority<InboxOp, Inbo
   }).authority();
 }
 
+/** The name, which plain Sente's can be told as well; throws SyncError `invalid`. */
+export function checkEventName(name: unknown): string {
+  if (typeof name === "string" && name.length <= maxEventNameBytes && isEventName(name)) return name;
+  throw refuse("The event of a message is `namespace/name`, in ASCII, of at most 255 bytes, outside chsk and sync.");
+}
+
 function message(state: InboxState, rules: InboxRules, op: readonly unknown[], context: WriteContext): InboxEntry {
-  const [, event, sent] = op;
-  if (typeof event !== "string" || event.length > maxEventNameBytes || !isEventName(event)) {
-    throw refuse("The event of a message is `namespace/name`, in ASCII, of at most 255 bytes, outside chsk and sync.");
-  }
+  const [, name, data] = op;
+  const event = checkEventName(name);
   const extra = readExtra(op[3]);
   if (!extra) throw refuse("A message may say :to, :request and :reply, ids of at most 64 letters.");
   // An answer waits for who asked, within what the inbox keeps.
   if (extra.to !== undefined && extra.reply === undefined && !rules.isPresent(extra.to)) {
     throw new SyncError("not-found", "That client is not connected.");
   }
-  const data = rules.check(event, sent, extra.reply !== undefined);
   const bytes = rules.measure(event, data);
   const { maxEntries, maxBytes } = rules.retention;
   if (bytes > maxBytes) throw new SyncError("too-large", `Over the ${maxBytes} bytes of an inbox`);

@@ -9,7 +9,7 @@
  *
  * What is forgotten is said in entries, so that every replica keeps the same messages without a clock or limits of its own.
  * Always: `from` and the time are the server's word; `read` never goes back; what was forgotten unread is counted until the next mark.
- * Rules: docs/protocol/inbox.md INBOX1-INBOX12.
+ * Rules: docs/protocol/inbox.md INBOX3-INBOX9.
  */
 import { SyncError } from "../core/errors.ts";
 import { fold } from "./fold.ts";
@@ -74,6 +74,8 @@ export type InboxEntry =
   | readonly [kind: 2, keep: number];
 
 export const inboxPattern = "inbox/:user";
+/** Where messages to the readers of a topic go: inbox-group.ts. */
+export const groupPattern = "relay/:topic";
 
 export const emptyInbox: InboxState = { last: 0, read: 0, missed: 0, messages: [] };
 

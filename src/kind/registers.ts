@@ -43,6 +43,8 @@ export class Registers {
   #value: unknown;
   /** Deletions before it are forgotten; what is older is not taken. */
   compactedBefore = 0;
+  /** Assignments that count, the first one included. */
+  size = 1;
 
   /** `initial` is what every replica starts from, older than any assignment. */
   constructor(initial: unknown, stamp: Stamp) {
@@ -65,6 +67,13 @@ export class Registers {
       register = register.below?.get(path[depth] as string);
     }
     return undefined;
+  }
+
+  /** Something was assigned there: another assignment makes the tree no larger. */
+  has(path: Keys): boolean {
+    let register: Register | undefined = this.#root;
+    for (const key of path) register = register?.below?.get(key);
+    return register?.stamp !== undefined;
   }
 
   /** The newest assignment that counts at the path: its own, or one above. */
@@ -92,10 +101,11 @@ export class Registers {
       }
       register = next;
     }
+    if (!register.stamp) this.size++;
     register.stamp = stamp;
     register.value = value;
-    prune(register, stamp);
-    this.#value = setAt(this.#value, path, 0, withBelow(value, register.below));
+    this.size -= prune(register, stamp);
+    this.#value = put(this.#value, path, withBelow(value, register.below));
     return true;
   }
 
@@ -104,7 +114,7 @@ export class Registers {
     if (this.covering(path, stamp)) return value;
     let register: Register | undefined = this.#root;
     for (const key of path) register = register?.below?.get(key);
-    return setAt(value, path, 0, withBelow(assigned, register?.below, stamp));
+    return put(value, path, withBelow(assigned, register?.below, stamp));
   }
 
   /** Forgets deletions that are older than `beforeMs`, where the value is the same without them; nothing older is taken from then on. */
@@ -117,7 +127,9 @@ export class Registers {
         const isOld = child.stamp !== undefined && child.value === nothing && child.stamp.ms < beforeMs;
         // What leads nowhere else is an object for its sake alone.
         const isObject = isPlain(own) || (below as Map<string, Register>).size > 1;
-        if (isOld && !child.below?.size && isObject && !has) below?.delete(key);
+        if (!isOld || child.below?.size || !isObject || has) continue;
+        below?.delete(key);
+        this.size--;
       }
     };
     visit(this.#root, this.#root.value);
@@ -139,16 +151,19 @@ export class Registers {
   }
 }
 
-/** Takes out what is older than what covers it. */
-function prune(register: Register, stamp: Stamp): void {
+/** Takes out what is older than what covers it; says how many. */
+function prune(register: Register, stamp: Stamp): number {
+  let pruned = 0;
   for (const [key, child] of register.below ?? []) {
     if (child.stamp && compareStamps(child.stamp, stamp) <= 0) {
       child.stamp = undefined;
       child.value = undefined;
+      pruned++;
     }
-    prune(child, stamp);
+    pruned += prune(child, stamp);
     if (!child.stamp && !child.below?.size) register.below?.delete(key);
   }
+  return pruned;
 }
 
 /** `value`, and what is below it on top: all of it, or what is newer than a stamp. */
@@ -158,7 +173,7 @@ function withBelow(value: unknown, below: ReadonlyMap<string, Register> | undefi
     const counts = child.stamp !== undefined && (!newerThan || compareStamps(child.stamp, newerThan) > 0);
     const own = counts ? child.value : isPlain(result) && Object.hasOwn(result, key) ? result[key] : nothing;
     const shown = withBelow(own, child.below, counts ? undefined : newerThan);
-    if (counts || leadsOn(child, newerThan)) result = setAt(result, [key], 0, shown);
+    if (counts || leadsOn(child, newerThan)) result = put(result, [key], shown);
   }
   return result;
 }
@@ -172,13 +187,23 @@ function leadsOn({ below }: Register, newerThan: Stamp | undefined): boolean {
   return false;
 }
 
+/** What is at the path; `nothing` where nothing is. */
+export function read(value: unknown, path: Keys): unknown {
+  let found = value;
+  for (const key of path) {
+    if (!isPlain(found) || !Object.hasOwn(found, key)) return nothing;
+    found = found[key];
+  }
+  return found;
+}
+
 /** The value with `set` at the path. Whatever a path leads through is an object, also where `nothing` is set at its end. */
-function setAt(value: unknown, path: Keys, depth: number, set: unknown): unknown {
+export function put(value: unknown, path: Keys, set: unknown, depth = 0): unknown {
   if (depth === path.length) return set;
   const key = path[depth] as string;
   const isObject = isPlain(value);
   const before = isObject && Object.hasOwn(value, key) ? value[key] : nothing;
-  const after = setAt(before, path, depth + 1, set);
+  const after = put(before, path, set, depth + 1);
   if (after === before && isObject) return value;
   const copy: Record<string, unknown> = isObject ? { ...value } : {};
   if (after === nothing) delete copy[key];

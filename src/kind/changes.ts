@@ -1,0 +1,93 @@
+/**
+ * Changes of a tree as they travel, `path value path value … [deleted paths]`, and what they are between two values.
+ *
+ * A path of one key is that string, any other an array of strings. The deleted paths stand last, and only where there are some.
+ * Always: what is read has paths of at most 32 keys; what `changesBetween` finds lies side by side, no change beneath another.
+ * Rules: docs/protocol/shared.md SHARED1, SHARED2, SHARED14.
+ */
+import { SyncError } from "../core/errors.ts";
+import { isPlain, maxPathLength } from "./patch.ts";
+import { type Assignment, type Keys, nothing, put, read } from "./registers.ts";
+
+/** Paths of one write. */
+export const maxChanges = 10_000;
+
+/** `head`, and the changes behind it. */
+export function writeChanges(head: readonly unknown[], changes: readonly Assignment[]): unknown[] {
+  const written = [...head];
+  const deleted: unknown[] = [];
+  for (const { path, value } of changes) {
+    const short = path.length === 1 ? path[0] : path;
+    if (value === nothing) deleted.push(short);
+    else written.push(short, value);
+  }
+  if (deleted.length) written.push(deleted);
+  return written;
+}
+
+/** The changes from `start` on; throws SyncError `invalid` for what they are not. */
+export function readChanges(written: readonly unknown[], start: number): Assignment[] {
+  const changes: Assignment[] = [];
+  const hasDeleted = (written.length - start) % 2 === 1;
+  const end = hasDeleted ? written.length - 1 : written.length;
+  for (let at = start; at < end; at += 2) changes.push({ path: readPath(written[at]), value: written[at + 1] });
+  if (hasDeleted) {
+    const deleted = written[end];
+    if (!Array.isArray(deleted)) throw bad();
+    for (const item of deleted) {
+      const path = readPath(item);
+      if (!path.length) throw new SyncError("invalid", "A tree is not deleted, but its topic.");
+      changes.push({ path, value: nothing });
+    }
+  }
+  if (changes.length > maxChanges) throw new SyncError("too-large", `A write changes at most ${maxChanges} paths.`);
+  return changes;
+}
+
+function readPath(path: unknown): Keys {
+  if (typeof path === "string") return [path];
+  if (!Array.isArray(path) || path.length > maxPathLength || !path.every((key) => typeof key === "string")) throw bad();
+  return path;
+}
+
+const bad = (): SyncError => new SyncError("invalid", `Changes are [path value …], a path at most ${maxPathLength} keys.`);
+
+/** Assigns what differs, as deep as plain objects go. `nothing` and undefined are no value. */
+export function changesBetween(before: unknown, after: unknown): Assignment[] {
+  const changes: Assignment[] = [];
+  const walk = (from: unknown, to: unknown, path: Keys): void => {
+    if (Object.is(from, to)) return;
+    if (!isPlain(from) || !isPlain(to) || path.length === maxPathLength) {
+      changes.push({ path, value: to });
+      return;
+    }
+    const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
+    for (const key of keys) walk(some(read(from, [key])), some(read(to, [key])), [...path, key]);
+  };
+  walk(some(before), some(after), []);
+  return changes;
+}
+
+/** What is undefined is not there. */
+export function some(value: unknown): unknown {
+  return value === undefined ? nothing : value;
+}
+
+/** What one write after the other changes, as one: what is beneath a change becomes part of it. */
+export function mergeChanges(earlier: readonly Assignment[], later: readonly Assignment[]): Assignment[] {
+  let merged = [...earlier];
+  for (const change of later) {
+    const above = merged.findIndex(({ path }) => path.length < change.path.length && isBelow(change.path, path));
+    if (above < 0) merged = [...merged.filter(({ path }) => !isBelow(path, change.path)), change];
+    else {
+      const { path, value } = merged[above] as Assignment;
+      merged[above] = { path, value: put(value, change.path.slice(path.length), change.value) };
+    }
+  }
+  return merged;
+}
+
+/** At the path `top` or beneath it. */
+export function isBelow(path: Keys, top: Keys): boolean {
+  return path.length >= top.length && top.every((key, index) => path[index] === key);
+}

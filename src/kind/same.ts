@@ -1,0 +1,31 @@
+/**
+ * Keeps what is the same: so that a value that came back from the server is the object that was on the screen already.
+ *
+ * Always: `keepSame(before, after)` is equal to `after`; what is equal in `before`, at the same place, is `===` to it.
+ * Rules: docs/protocol/shared.md SHARED21.
+ */
+import { isPlain } from "./patch.ts";
+
+/** `after`, with the parts of `before` where they are equal. */
+export function keepSame(before: unknown, after: unknown): unknown {
+  if (Object.is(before, after)) return before;
+  if (Array.isArray(before) && Array.isArray(after)) return isSame(before, after) ? before : after;
+  if (!isPlain(before) || !isPlain(after)) return isSame(before, after) ? before : after;
+  const keys = Object.keys(after);
+  const kept = keys.map((key) => (Object.hasOwn(before, key) ? keepSame(before[key], after[key]) : after[key]));
+  const isAll = keys.every((key, index) => Object.hasOwn(before, key) && before[key] === kept[index]);
+  if (isAll && keys.length === Object.keys(before).length) return before;
+  if (keys.every((key, index) => after[key] === kept[index])) return after;
+  return Object.fromEntries(keys.map((key, index) => [key, kept[index]]));
+}
+
+/** Equal plain data: what is neither array, plain object nor bytes is equal to itself alone. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  if (a instanceof Date) return b instanceof Date && a.getTime() === b.getTime();
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (!isPlain(a) || !isPlain(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]));
+}
