@@ -4,10 +4,18 @@ export {
   type Definition,
   defineAtom,
   defineChannel,
+  defineShared,
+  defineStore,
+  type Mutation,
+  type MutationArgs,
+  type MutationContext,
+  type Mutations,
   type Params,
   type Pattern,
   type Ref,
   type RefOrName,
+  type StoreDefinition,
+  type StoreShape,
 } from "./core/definitions.ts";
 export { type ErrorCode, errorCodes, isSyncError, type Retry, SyncError } from "./core/errors.ts";
 export {

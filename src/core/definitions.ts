@@ -5,7 +5,8 @@
  * into another; a definition runs nothing and holds no state: both sides import it.
  * Rules: docs/protocol.md TOPIC1-TOPIC4.
  */
-import { SyncError } from "./errors.ts";
+import { type ErrorCode, SyncError } from "./errors.ts";
+import type { User } from "./register.ts";
 import type { Schema } from "./schema.ts";
 
 /** The names of the `:params` in a pattern. */
@@ -46,13 +47,18 @@ export type RefOrName<Kind extends string, V> = Ref<Kind, V> | string;
 
 const maxTopicBytes = 255;
 
+/** A param as it stands in a name; `*` alone would be a wildcard. */
+export function encodeParam(value: string): string {
+  return value === "*" ? "%2A" : encodeURIComponent(value);
+}
+
 /** The topic a pattern names with those params; throws SyncError `invalid` for a missing param or a name that is too long. */
 export function topicName(pattern: string, params: { readonly [name: string]: string }): string {
   const topic = pattern.replace(/:([^/]+)/g, (_, name: string) => {
     const value = Object.hasOwn(params, name) ? params[name] : undefined;
     if (typeof value !== "string" || value === "")
       throw new SyncError("invalid", `Topic "${pattern}" needs "${name}": a string, not empty.`);
-    return encodeURIComponent(value);
+    return encodeParam(value);
   });
   if (topic.length > maxTopicBytes) throw new SyncError("invalid", `Topic "${topic}" is longer than ${maxTopicBytes} bytes.`);
   return topic;
@@ -88,6 +94,19 @@ export function defineAtom<const Name extends string, T>(
   return define("atom", name, options) as Definition<"atom", Name, T>;
 }
 
+/** A tree that everyone writes who may; the last write of each path wins. */
+export function defineShared<const Name extends string, T extends object>(
+  name: Name,
+  options: {
+    /** What stands where nothing was written yet; a plain object. */
+    readonly initial: T;
+    /** Every state must pass it. What it makes of the value is not used. */
+    readonly schema?: Schema<NoInfer<T>, unknown>;
+  },
+): Definition<"shared", Name, T> {
+  return define("shared", name, options) as Definition<"shared", Name, T>;
+}
+
 /** The events of a channel: a schema each. */
 export type ChannelEvents = { readonly [event: string]: Schema<never, unknown> | Schema };
 
@@ -97,4 +116,52 @@ export function defineChannel<const Name extends string, const E extends Channel
   options: { readonly events?: E } = {},
 ): Definition<"channel", Name, E> {
   return define("channel", name, options) as Definition<"channel", Name, E>;
+}
+
+/** What a mutation is told, and can do. */
+export interface MutationContext {
+  readonly user: User;
+  /** A new id: the same in the optimistic and in the server's run. */
+  id(): string;
+  /** Wall clock of whoever runs it, ms: the server's is the one that stays. */
+  now(): number;
+  /** Ends the mutation: it is rejected, and nothing of it stays. */
+  reject(code: ErrorCode | `${string}/${string}`, message?: string): never;
+}
+
+/** Changes the draft, or returns the next state. */
+export type Mutation<State, Input = never> = (draft: State, input: Input, context: MutationContext) => State | void;
+
+export type Mutations<State> = { readonly [name: string]: Mutation<State> };
+
+/** What a store is to its readers: its state, and what can be done to it. */
+export interface StoreShape<State, M> {
+  readonly state: State;
+  readonly mutations: M;
+}
+
+/** The arguments that a mutation is called with: its input, or nothing. */
+export type MutationArgs<F> = F extends (draft: never, ...rest: infer Rest) => unknown
+  ? Rest extends readonly []
+    ? []
+    : undefined extends Rest[0]
+      ? [input?: Rest[0]]
+      : [input: Rest[0]]
+  : never;
+
+export interface StoreDefinition<State, M extends Mutations<State>> {
+  readonly initial: State;
+  readonly mutations: M;
+  /** Schemas of inputs, by mutation: what they give is what the mutation gets, on both sides. */
+  readonly inputs?: { readonly [K in keyof M]?: Schema<never, unknown> | Schema };
+  /** Of the state that a mutation leaves; it is checked, not changed. */
+  readonly schema?: Schema<never, unknown> | Schema;
+}
+
+/** State that everyone changes through named mutations: at once on the client, and again on the server, whose result counts. */
+export function defineStore<const Name extends string, State, const M extends Mutations<NoInfer<State>>>(
+  name: Name,
+  options: StoreDefinition<State, M>,
+): Definition<"store", Name, StoreShape<State, M>> {
+  return define("store", name, options) as Definition<"store", Name, StoreShape<State, M>>;
 }

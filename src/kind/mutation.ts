@@ -3,29 +3,11 @@
  *
  * Always: a mutation that throws changes nothing; what it throws that is no SyncError is `invalid`; `ctx.id()` gives the same ids in
  * both runs.
- * Rules: docs/protocol/store.md STORE1-STORE7.
+ * Rules: docs/protocol/store.md STORE1-STORE9.
  */
+import type { Mutation, MutationContext } from "../core/definitions.ts";
 import { isSyncError, SyncError } from "../core/errors.ts";
-
-/** What a mutation is told, and can do. */
-export interface MutationContext<User = unknown> {
-  readonly user: User;
-  /** A new id: the same in the optimistic and in the server's run. */
-  id(): string;
-  /** Wall clock of whoever runs it, ms: the server's is the one that stays. */
-  now(): number;
-  /** Ends the mutation: it is rejected, and nothing of it stays. */
-  reject(code: string, message?: string): never;
-}
-
-/** Changes the draft, or returns the next state. */
-export type Mutation<State, Input = never, User = unknown> = (
-  draft: State,
-  input: Input,
-  context: MutationContext<User>,
-) => State | void;
-
-export type Mutations<State> = { readonly [name: string]: Mutation<State> };
+import type { User } from "../core/register.ts";
 
 /** One call, as it travels: the id is drawn by its client, and names what it makes. */
 export type Call = readonly [name: string, input: unknown, id: string];
@@ -56,11 +38,11 @@ export function runMutation<State>(
   if (!mutation) throw new SyncError("not-declared", `The store has no mutation "${name}".`);
   let ids = 0;
   const context: MutationContext = {
-    user,
+    user: user as User,
     id: () => (ids++ ? `${id}-${ids}` : id),
     now: () => nowMs,
     reject(code, message) {
-      throw new SyncError(code as "invalid", message);
+      throw new SyncError(code, message);
     },
   };
   try {

@@ -5,6 +5,7 @@
  * Rules: docs/protocol/shared.md SHARED21.
  */
 import { isPlain } from "./patch.ts";
+import { put } from "./registers.ts";
 
 /** `after`, with the parts of `before` where they are equal. */
 export function keepSame(before: unknown, after: unknown): unknown {
@@ -12,11 +13,15 @@ export function keepSame(before: unknown, after: unknown): unknown {
   if (Array.isArray(before) && Array.isArray(after)) return isSame(before, after) ? before : after;
   if (!isPlain(before) || !isPlain(after)) return isSame(before, after) ? before : after;
   const keys = Object.keys(after);
-  const kept = keys.map((key) => (Object.hasOwn(before, key) ? keepSame(before[key], after[key]) : after[key]));
-  const isAll = keys.every((key, index) => Object.hasOwn(before, key) && before[key] === kept[index]);
-  if (isAll && keys.length === Object.keys(before).length) return before;
-  if (keys.every((key, index) => after[key] === kept[index])) return after;
-  return Object.fromEntries(keys.map((key, index) => [key, kept[index]]));
+  let next = after;
+  let isAll = keys.length === Object.keys(before).length;
+  for (const key of keys) {
+    const own = Object.hasOwn(before, key);
+    const kept = own ? keepSame(before[key], after[key]) : after[key];
+    if (kept !== after[key]) next = put(next, [key], kept) as typeof after;
+    isAll &&= own && Object.is(kept, before[key]);
+  }
+  return isAll ? before : next;
 }
 
 /** Equal plain data: what is neither array, plain object nor bytes is equal to itself alone. */

@@ -12,7 +12,11 @@ import { readChanges, writeChanges } from "./changes.ts";
 import { type Assignment, type Keys, nothing, Registers } from "./registers.ts";
 
 /** `time`: ms since the entry before, with the count where there is one. `node`: a name, or the number of one. */
-export type SharedEntry = readonly [time: number | readonly [ms: number, count: number], node: string | number, ...changes: unknown[]];
+export type SharedEntry = readonly [
+  time: number | readonly [ms: number, count: number],
+  node: string | number,
+  ...changes: unknown[],
+];
 
 /** A register: its value is missing where it says that nothing is there. */
 type Row = readonly [path: Keys, ms: number, count: number, node: string, value?: unknown];

@@ -105,12 +105,14 @@ function stale(changes: readonly Assignment[], value: unknown): SyncError {
 export interface SharedReplica extends Replica<unknown, SharedEntry> {
   /** Nothing before the first snapshot. */
   readonly tree: SharedTree | undefined;
+  /** Told of each entry, once it is applied. */
+  heard: ((applied: Applied) => void) | undefined;
 }
 
-/** `heard` is told of each entry, once it is applied. */
-export function createSharedReplica(heard: (applied: Applied) => void = () => {}): SharedReplica {
+export function createSharedReplica(): SharedReplica {
   let tree: SharedTree | undefined;
-  return {
+  const replica: SharedReplica = {
+    heard: undefined,
     get tree() {
       return tree;
     },
@@ -119,7 +121,8 @@ export function createSharedReplica(heard: (applied: Applied) => void = () => {}
     },
     apply(entry) {
       if (!tree) throw new SyncError("invalid", "An entry before the tree that it changes.");
-      heard(tree.apply(entry));
+      const applied = tree.apply(entry);
+      replica.heard?.(applied);
     },
     restore(snapshot) {
       const next = new SharedTree(undefined);
@@ -130,4 +133,5 @@ export function createSharedReplica(heard: (applied: Applied) => void = () => {}
       tree = undefined;
     },
   };
+  return replica;
 }

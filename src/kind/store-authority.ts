@@ -2,12 +2,13 @@
  * The server's half of `store`: a call is run on the state that was decided, and the difference is what is logged.
  *
  * Always: a call that is rejected, or changes nothing, leaves no trace; the state after an entry is the state that was validated.
- * Rules: docs/protocol/store.md STORE1-STORE7.
+ * Rules: docs/protocol/store.md STORE1-STORE9.
  */
+import type { Mutation } from "../core/definitions.ts";
 import { isSyncError, SyncError } from "../core/errors.ts";
 import { diff } from "./diff.ts";
 import type { Authority } from "./kind.ts";
-import { type Call, type Mutation, readCall, runMutation, type StoreEntry } from "./mutation.ts";
+import { type Call, readCall, runMutation, type StoreEntry } from "./mutation.ts";
 import { applyPatch, type Steps } from "./patch.ts";
 import { produceNext, type Recipe } from "./produce.ts";
 

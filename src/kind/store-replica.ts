@@ -4,12 +4,13 @@
  *
  * Always: what is confirmed is the server's; a call is shown until its entry comes, or it is settled, and never beside its entry; one
  * that no longer runs on what came beneath it is not shown, and stays until it is answered.
- * Rules: docs/protocol/store.md STORE1-STORE7.
+ * Rules: docs/protocol/store.md STORE1-STORE9.
  */
+import type { Mutation } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import { draftNext } from "./draft.ts";
 import type { Replica } from "./kind.ts";
-import { type Call, type Mutation, runMutation, type StoreEntry } from "./mutation.ts";
+import { type Call, runMutation, type StoreEntry } from "./mutation.ts";
 import { applyPatch, type Steps } from "./patch.ts";
 
 export interface StoreReplica<State> extends Replica<State, StoreEntry> {

@@ -5,7 +5,7 @@
  * a value that the wire cannot carry is refused where it is made, and nothing of that turn is kept.
  * Rules: docs/protocol.md ATOM1-ATOM9.
  */
-import { type Pattern, type Ref, toRef } from "../core/definitions.ts";
+import type { Pattern, Ref } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { createStore, type Readable } from "../core/store.ts";
@@ -16,11 +16,11 @@ import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
 import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
+import { declareKind, type Family, optionsOf, type ParamValues } from "./family.ts";
 import type { Authorize } from "./grants.ts";
+import { seeded } from "./published.ts";
 import type { Topic } from "./topic.ts";
 import { type Hosted, quiet } from "./topics.ts";
-
-type ParamValues = { readonly [name: string]: string };
 
 export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
   /** Overrides the definition's; a function for a pattern: the first value by params. */
@@ -52,60 +52,30 @@ export interface ServerAtom<T> extends Readable<T> {
   update(recipe: Recipe<T>): void;
 }
 
-/** A server's handle of a pattern of atoms. */
-export interface AtomFamily<T, P> {
-  /** The atom of those params, created with its initial value if it is not open. */
-  open(params: P): Promise<ServerAtom<T>>;
-  /** The names of those open. */
-  list(options?: { readonly prefix?: string }): string[];
-  /** Its readers see status `deleted`; the next `open` starts anew. */
-  delete(params: P): void;
-}
-
 export function atom<T, P extends ParamValues>(
   server: object,
   pattern: Pattern<"atom", T, P>,
   options?: ServerAtomOptions<NoInfer<T>, P>,
-): AtomFamily<T, P>;
+): Family<ServerAtom<T>, P>;
 export function atom<T>(server: object, ref: Ref<"atom", T>, options?: ServerAtomOptions<NoInfer<T>>): ServerAtom<T>;
 export function atom<T>(server: object, name: string, options: ServerAtomOptions<T> & { readonly initial: T }): ServerAtom<T>;
 export function atom<T>(
   server: object,
   target: Ref<"atom", T> | Pattern<"atom", T, never> | string,
   options: ServerAtomOptions<T, never> = {},
-): ServerAtom<T> | AtomFamily<T, never> {
+): ServerAtom<T> | Family<ServerAtom<T>, never> {
   const core = coreOf(server);
-  const ref = toRef<"atom", T>("atom", target as Ref<"atom", T> | string) as Ref<"atom", T> | Pattern<"atom", T, never>;
-  const initial = "initial" in options ? options.initial : (ref.options as { initial?: T }).initial;
-  const handles = new Map<string, ServerAtom<T>>();
-  const host = (name: string, params: ParamValues): Hosted | Promise<Hosted> =>
+  const initial = "initial" in options ? options.initial : (optionsOf(target) as { initial?: T }).initial;
+  const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  return declareKind<ServerAtom<T>>(core, "atom", target, grants, (name, params, onHandle) =>
     hostAtom(core, name, {
       ...options,
       // A function is never a wire value, so it can only be the one that makes the initial value.
       initial: typeof initial === "function" ? (initial as (context: { params: ParamValues }) => T)({ params }) : (initial as T),
       seed: options.seed && (() => (options.seed as (context: { params: ParamValues }) => T | Promise<T>)({ params })),
-      onHandle: (handle) => void handles.set(name, handle),
-    });
-  core.topics.declare({ kind: "atom", pattern: ref.pattern, authorize: options.authorize, writeAction: "write", host });
-
-  if (typeof ref !== "function") {
-    const opening = core.topics.open(ref.topic);
-    if (opening instanceof Promise) opening.catch((error: unknown) => core.report(error, ref.topic));
-    return handles.get(ref.topic) as ServerAtom<T>;
-  }
-  return {
-    async open(params: never) {
-      const { topic } = ref(params);
-      await core.topics.open(topic);
-      return handles.get(topic) as ServerAtom<T>;
-    },
-    list: ({ prefix = "" } = {}) => [...handles.keys()].filter((name) => name.startsWith(prefix)),
-    delete(params: never) {
-      const { topic } = ref(params);
-      core.topics.delete(topic, "deleted");
-      handles.delete(topic);
-    },
-  };
+      onHandle,
+    }),
+  );
 }
 
 type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial" | "seed"> & {
@@ -133,24 +103,13 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     replay: (steps) => authority.apply(steps as Steps),
     recovered: show,
   });
-  /** The first entry, if there is none: who else seeds it expects offset 0 as well, and only one of them is right. */
-  const seeded = async (opened: Topic): Promise<Topic> => {
-    const { log } = opened;
-    while (options.seed && log.decided === 0) {
-      const value = await options.seed();
-      if (log.decided > 0) break;
-      authority.set(value);
-      let entry: Uint8Array | undefined;
-      authority.take((steps) => {
-        entry = topics.pack(steps);
-      });
-      entry ??= topics.pack([]);
-      const result = await topics.append(opened, [{ entry }]);
-      if (result === "read-only") throw log.fault ?? new SyncError("read-only", "The log cannot store now.");
-    }
-    return opened;
-  };
-  const created = options.seed ? Promise.resolve(made).then(seeded) : made;
+  const { seed } = options;
+  const created = seed
+    ? seeded(topics, made, async () => {
+        authority.set(await seed());
+        return authority.take(topics.pack) ?? [];
+      })
+    : made;
 
   let gathering = false;
   const commit = (): void => {
@@ -160,12 +119,12 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
       // Packed here first, so that what cannot travel undoes the turn instead of half of it.
       let entry: Uint8Array | undefined;
       authority.take((steps) => {
-        if (topic?.log.fault) throw topic.log.fault;
+        if (topic?.fault) throw topic.fault;
         entry = topics.pack(steps);
       });
       if (entry) {
         const stored = topics.append(topic, [{ entry }]);
-        if (stored instanceof Promise) void stored.then(answered);
+        if (stored instanceof Promise) void stored.then(answered, (error: unknown) => core.report(error, name));
         else answered(stored);
       }
     } catch (error) {
@@ -174,7 +133,7 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     show();
   };
   const answered = (result: AppendResult): void => {
-    if (result !== "stored") core.report(topic?.log.fault ?? new SyncError("read-only", "The log cannot store now."), name);
+    if (result !== "stored") core.report(topic?.fault ?? new SyncError("read-only", "The log cannot store now."), name);
   };
   const changed = (): void => {
     show();

@@ -1,0 +1,97 @@
+/**
+ * What every handle of a topic with a value has: read it, be told of it, wait for it.
+ *
+ * Always: `get()` inside a listener is the value it is told; two handles of one topic share its subscription and its value, and
+ * closing one ends what it listens to, and nothing else.
+ * Rules: docs/protocol.md SUB1-SUB20.
+ */
+import { SyncError } from "../core/errors.ts";
+import { addTo, callAll, type Readable, type Unsubscribe } from "../core/store.ts";
+import type { ClientCore } from "./client.ts";
+import type { Cause, Held, TopicStatus } from "./held.ts";
+
+/** Why a listener is called; `local`: by a change of this client that the server has not confirmed, or that it took back. */
+export interface Change {
+  readonly cause: Cause | "local";
+}
+
+export interface ValueHandle<T> {
+  readonly topic: string;
+  /** Undefined until the first value. */
+  get(): T | undefined;
+  /** Calls at once and on every change. */
+  subscribe(run: (value: T | undefined, change?: Change) => void): Unsubscribe;
+  /** Calls on changes only. */
+  listen(run: (value: T | undefined, change: Change) => void): Unsubscribe;
+  /** Resolves with the first value; rejects with a SyncError where it is refused. */
+  readonly ready: Promise<T>;
+  readonly status: Readable<TopicStatus>;
+  readonly error: SyncError | undefined;
+  /** Stays subscribed without a listener, until called back or closed. */
+  keep(): Unsubscribe;
+  /** Ends what this handle listens to. Safe twice. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** `local`: who is told when the value changes here first. */
+export function valueHandle<T>(
+  topic: string,
+  held: Held,
+  get: () => T | undefined,
+  local?: Set<(change: Change) => void>,
+): ValueHandle<T> {
+  const open = new Set<Unsubscribe>();
+  const until = (...ends: Unsubscribe[]): Unsubscribe => {
+    const end = (): void => {
+      if (open.delete(end)) for (const each of ends) each();
+    };
+    open.add(end);
+    return end;
+  };
+  const listen = (run: (value: T | undefined, change: Change) => void): Unsubscribe => {
+    const tell = (change: Change): void => run(get(), change);
+    const ends = [held.listen((cause) => tell({ cause })), held.use()];
+    if (local) ends.push(addTo(local, tell));
+    return until(...ends);
+  };
+
+  const handle: ValueHandle<T> = {
+    topic,
+    get,
+    listen,
+    subscribe(run) {
+      run(get());
+      return listen(run);
+    },
+    get ready() {
+      return new Promise<T>((resolve, reject) => {
+        const settle = (): void => {
+          const value = get();
+          const status = held.status.get();
+          if (value !== undefined) resolve(value);
+          else if (status === "refused" || status === "deleted") reject(held.error ?? new SyncError("forbidden"));
+          else return;
+          stop();
+        };
+        const stop = until(held.use(), held.listen(settle), held.status.listen(settle));
+        settle();
+      });
+    },
+    status: held.status,
+    get error() {
+      return held.error;
+    },
+    keep: () => until(held.use()),
+    close() {
+      for (const end of open) end();
+    },
+    [Symbol.dispose]: () => handle.close(),
+  };
+  return handle;
+}
+
+/** Tells those who listen to changes made here. */
+export function tellLocal(core: ClientCore, topic: string, local: Set<(change: Change) => void>): void {
+  core.attempt(() => callAll(local, { cause: "local" }), topic);
+}

@@ -1,0 +1,169 @@
+/**
+ * `store(sync, ref)` on the server: state that everyone changes through named mutations, which run here again.
+ *
+ * Always: what a mutation made here is what is logged; one that is rejected leaves no trace; the state that readers see is stored.
+ * Rules: docs/protocol/store.md STORE1-STORE9.
+ */
+import type { Mutation, MutationArgs, Mutations, Pattern, Ref, StoreDefinition, StoreShape } from "../core/definitions.ts";
+import { randomHex } from "../core/env.ts";
+import { SyncError } from "../core/errors.ts";
+import type { User } from "../core/register.ts";
+import { validate as check, type Schema } from "../core/schema.ts";
+import { createStore, type Readable } from "../core/store.ts";
+import type { StoreEntry } from "../kind/mutation.ts";
+import { createStoreAuthority } from "../kind/store-authority.ts";
+import type { Durability, Retention } from "../topic/log.ts";
+import { coreOf, type ServerCore } from "./core.ts";
+import { declareKind, type Family, optionsOf, type ParamValues } from "./family.ts";
+import type { Authorize } from "./grants.ts";
+import { type Published, publishTo, seeded } from "./published.ts";
+import type { Topic } from "./topic.ts";
+import { type Hosted, quiet } from "./topics.ts";
+
+export interface StoreCheck<State, P> {
+  readonly mutation: string;
+  readonly input: unknown;
+  /** What the mutation made, and what it started from. */
+  readonly state: State;
+  readonly before: State;
+  /** Null: this server itself. */
+  readonly user: User | null;
+  readonly params: P;
+}
+
+export interface ServerStoreOptions<State, P extends ParamValues = ParamValues> {
+  /** Asked for `read` and for `write`. */
+  readonly authorize?: Authorize;
+  /** Throws to reject what a mutation made. A SyncError is told as it is, anything else as `invalid`. Not asynchronous. */
+  readonly validate?: (call: StoreCheck<State, P>) => void;
+  /** The first state, made once in the topic's life. Default: the definition's `initial`. */
+  readonly seed?: (context: { readonly params: P }) => State | Promise<State>;
+  /** Default `strict` where the server has a storage. */
+  readonly durability?: Durability;
+  readonly retention?: Partial<Retention>;
+}
+
+/** A server's handle of one store. */
+export interface ServerStore<State, M> extends Readable<State> {
+  readonly topic: string;
+  /** Resolves when it is loaded: at once where nothing is stored. */
+  readonly ready: Promise<void>;
+  /** The mutations, run as this server: `ctx.user` is null. They throw what rejects them. */
+  readonly do: { readonly [K in keyof M]: (...args: MutationArgs<M[K]>) => Published };
+}
+
+export function store<State, M, P extends ParamValues>(
+  server: object,
+  pattern: Pattern<"store", StoreShape<State, M>, P>,
+  options?: ServerStoreOptions<NoInfer<State>, P>,
+): Family<ServerStore<State, M>, P>;
+export function store<State, M>(
+  server: object,
+  ref: Ref<"store", StoreShape<State, M>>,
+  options?: ServerStoreOptions<NoInfer<State>>,
+): ServerStore<State, M>;
+export function store<State, M>(
+  server: object,
+  target: Ref<"store", StoreShape<State, M>> | Pattern<"store", StoreShape<State, M>, never>,
+  options: ServerStoreOptions<State, never> = {},
+): ServerStore<State, M> | Family<ServerStore<State, M>, never> {
+  const core = coreOf(server);
+  const definition = optionsOf(target) as StoreDefinition<State, Mutations<State>>;
+  const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  return declareKind<ServerStore<State, M>>(core, "store", target, grants, (name, params, onHandle) =>
+    hostStore(core, name, definition, options, params as never, onHandle),
+  );
+}
+
+function hostStore<State, M>(
+  core: ServerCore,
+  name: string,
+  definition: StoreDefinition<State, Mutations<State>>,
+  options: ServerStoreOptions<State, never>,
+  params: never,
+  onHandle: (handle: ServerStore<State, M>) => void,
+): Hosted | Promise<Hosted> {
+  const { topics, env } = core;
+  const { initial, inputs = {}, schema } = definition;
+  const mutations = new Map(Object.entries(definition.mutations)) as ReadonlyMap<string, Mutation<State>>;
+  const schemas = new Map(Object.entries(inputs)) as ReadonlyMap<string, Schema | undefined>;
+  topics.pack(initial);
+  const authority = createStoreAuthority<State>({
+    initial,
+    mutations,
+    readInput(mutation, input) {
+      const own = schemas.get(mutation);
+      return own ? check(own, input, `Input of "${mutation}"`) : input;
+    },
+    validate({ name: mutation, input, before, state, user }) {
+      if (schema) check(schema as Schema, state, `State of "${name}" after "${mutation}"`);
+      const result: unknown = options.validate?.({ mutation, input, before, state, user: user as User | null, params });
+      if (result instanceof Promise) {
+        result.catch(() => {});
+        throw new SyncError("unsupported", `\`validate\` of store "${name}" is asynchronous; use a synchronous one.`);
+      }
+    },
+  });
+  const shown = createStore<State>(authority.value);
+  const show = (): void => shown.set(authority.value);
+  const made = topics.create({
+    name,
+    kind: "store",
+    catchUp: "snapshot",
+    retention: options.retention,
+    durability: options.durability ?? core.durability ?? "strict",
+    snapshot: authority.snapshot,
+    load: authority.load,
+    replay: (entry) => authority.apply(entry as StoreEntry),
+    recovered: show,
+  });
+  const { seed } = options;
+  const opening = seed
+    ? seeded(topics, made, async () => {
+        const state = await seed({ params });
+        const entry: StoreEntry = [[[0, [], state]], randomHex(env, 8)];
+        topics.pack(entry);
+        authority.apply(entry);
+        return entry;
+      })
+    : made;
+  let topic: Topic | undefined;
+
+  const run = (mutation: string, input: unknown): Published => {
+    if (!topic) throw new SyncError("loading", `Store "${name}" is not loaded yet: await its \`ready\` first.`);
+    if (topic.fault) throw topic.fault;
+    const context = { replica: null, user: null, nowMs: env.nowMs() };
+    const entry = authority.decide([mutation, input ?? null, randomHex(env, 8)], context);
+    if (!entry) return { stored: Promise.resolve(topic.log.decided) };
+    const packed = topics.pack(entry);
+    authority.apply(entry);
+    show();
+    return publishTo(topics, topic, packed);
+  };
+  const verbs: Record<string, (input?: unknown) => Published> = {};
+  for (const mutation of mutations.keys()) verbs[mutation] = (input) => run(mutation, input);
+
+  onHandle({
+    topic: name,
+    ready: quiet(Promise.resolve(opening).then(() => {})),
+    get: () => authority.value,
+    subscribe: shown.subscribe,
+    listen: shown.listen,
+    do: verbs as ServerStore<State, M>["do"],
+  });
+
+  const ready = (opened: Topic): Hosted => {
+    topic = opened;
+    show();
+    return {
+      topic,
+      decide: authority.decide,
+      apply(entry) {
+        authority.apply(entry as StoreEntry);
+        show();
+      },
+      close() {},
+    };
+  };
+  return opening instanceof Promise ? opening.then(ready) : ready(opening);
+}
