@@ -32,6 +32,7 @@ export {
 export * from "./core/register.ts";
 export { type InputOf, type OutputOf, type Schema, type } from "./core/schema.ts";
 export { BigDecimal, Char, Keyword, keyword, List, Ratio, Sym, Tagged, Uuid } from "./core/values.ts";
+export { orderBetween } from "./kind/order.ts";
 // The boundaries, for packers, transports and storages of one's own.
 export type {
   AppendPart,

@@ -21,13 +21,13 @@ const budgets = [
   },
   {
     name: "sente-sync/react",
-    code: `export * from "sente-sync/react";`,
+    code: `export { SyncProvider, useAtom, useChannel, useClient, useEventListener, useRequest, useStatus } from "sente-sync/react";`,
     maxBytes: 1.5 * kib,
     external: [shared, /^react(-dom)?(\/|$)/],
   },
   {
     name: "sente-sync/svelte",
-    code: `export * from "sente-sync/svelte";`,
+    code: `export { atom, channel, getClient, listen, request, setClient, status } from "sente-sync/svelte";`,
     maxBytes: 1.5 * kib,
     external: [shared, /^svelte(\/|$)/],
   },

@@ -1,7 +1,9 @@
 "use client";
 /** `sente-sync/react`: a provider for the client, and hooks that read what the server keeps. */
 export { useChannel, useEventListener } from "./channel.ts";
+export { type Inbox, useInbox } from "./inbox.ts";
 export { type AnyClient, SyncProvider, type SyncProviderProps, useClient } from "./provider.ts";
 export { type RequestState, useRequest } from "./request.ts";
 export { useStatus, useUser } from "./status.ts";
-export { useAtom, useTopicStatus } from "./topic.ts";
+export { useAtom, useStore, useTopicStatus } from "./topic.ts";
+export { useRejectedWrites, useSyncStatus } from "./writes.ts";

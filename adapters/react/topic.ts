@@ -1,13 +1,13 @@
 /**
- * `useAtom` and `useTopicStatus`: a topic read through React's contract for outside stores.
+ * `useAtom`, `useStore` and `useTopicStatus`: a topic read through React's contract for outside stores.
  *
  * Always: what is held already is there on the first render; a component renders again only when what it selected
  * changed; markup from a server is taken over with the value that it was made of, however late that happens.
  * Rules: docs/guides/react.md.
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { Ref, RefOrName } from "sente-sync";
-import { atom, channel, type Readable, type TopicStatus } from "sente-sync/client";
+import type { Ref, RefOrName, StoreShape } from "sente-sync";
+import { atom, channel, type Do, type Readable, store, type TopicStatus, type ValueHandle } from "sente-sync/client";
 import { useClient } from "./provider.ts";
 
 /** By client and topic, the value that the first mounted hook showed: what a server's markup is made of. */
@@ -32,7 +32,36 @@ export function useAtom<T, R>(
   const client = useClient();
   const topic = topicOf(ref);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
-  const { get, listen } = useMemo(() => atom<T>(client, ref), [client, topic]);
+  const handle = useMemo(() => atom<T>(client, ref), [client, topic]);
+  return useValue(handle, select, isEqual);
+}
+
+/** The state, undefined until it is here, and what can be done to it. */
+export function useStore<T, M>(ref: Ref<"store", StoreShape<T, M>>): [T | undefined, Do<M>];
+/** What `select` takes from the state, and what can be done to it. */
+export function useStore<T, M, R>(
+  ref: Ref<"store", StoreShape<T, M>>,
+  select: (value: T) => R,
+  isEqual?: (one: R, other: R) => boolean,
+): [R | undefined, Do<M>];
+export function useStore<T, M, R>(
+  ref: Ref<"store", StoreShape<T, M>>,
+  select?: (value: T) => R,
+  isEqual: (one: R, other: R) => boolean = Object.is,
+): [R | undefined, Do<M>] {
+  const client = useClient();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
+  const handle = useMemo(() => store(client, ref), [client, ref.topic]);
+  return [useValue(handle, select, isEqual), handle.do];
+}
+
+/** What the handle holds, or what `select` takes from it. */
+export function useValue<T, R>(
+  { topic, get, listen }: Pick<ValueHandle<T>, "topic" | "get" | "listen">,
+  select: ((value: T) => R) | undefined,
+  isEqual: (one: R, other: R) => boolean,
+): R | undefined {
+  const client = useClient();
   const shown = useRef<R>(undefined);
 
   const [snapshot, serverSnapshot] = useMemo(() => {

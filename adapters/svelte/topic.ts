@@ -1,14 +1,22 @@
 /**
- * `atom` and `topicStatus`: a topic as a live value.
+ * `atom`, `store` and `topicStatus`: a topic as a live value.
  *
  * Always: what is held already is there on the first render; with a selector, effects run again only when what it
  * selected changed.
  * Rules: docs/guides/svelte.md.
  */
-import type { Ref, RefOrName } from "sente-sync";
-import { atom as atomOf, channel as channelOf, derived, type Readable, type TopicStatus } from "sente-sync/client";
+import type { Ref, RefOrName, StoreShape } from "sente-sync";
+import {
+  atom as atomOf,
+  channel as channelOf,
+  type Do,
+  derived,
+  type Readable,
+  store as storeOf,
+  type TopicStatus,
+} from "sente-sync/client";
 import { type AnyClient, withClient } from "./client.ts";
-import { createLive, type Live, type OrGetter } from "./live.ts";
+import { createLive, following, type Live, type OrGetter } from "./live.ts";
 
 type AtomRef<T> = OrGetter<RefOrName<"atom", T>>;
 
@@ -23,6 +31,27 @@ export function atom<T, R>(...args: unknown[]): Live<R | undefined> {
   return createLive(ref, (now) =>
     derived(atomOf<T>(client, now), (value) => (value === undefined ? undefined : (select(value) as R))),
   );
+}
+
+type StoreRef<T, M> = OrGetter<Ref<"store", StoreShape<T, M>>>;
+
+/** A live value with what can be done to it. */
+export interface LiveStore<T, M> extends Live<T> {
+  /** The mutations of the store that the ref names now. */
+  readonly do: Do<M>;
+}
+
+/** The state, undefined until it is here; of the client given, or of the one that `setClient` set. */
+export function store<T, M>(client: AnyClient, ref: StoreRef<T, M>): LiveStore<T | undefined, M>;
+export function store<T, M, R>(client: AnyClient, ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M>;
+export function store<T, M>(ref: StoreRef<T, M>): LiveStore<T | undefined, M>;
+/** What `select` takes from the state; undefined until it is here. */
+export function store<T, M, R>(ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M>;
+export function store<T, M, R>(...args: unknown[]): LiveStore<R | undefined, M> {
+  const [client, ref, select = (value: T) => value] = withClient<[StoreRef<T, M>, ((value: T) => R)?]>(args);
+  const handle = following(ref, (now) => storeOf<T, M>(client, now));
+  const live = createLive(ref, () => derived(handle(), (value) => (value === undefined ? undefined : (select(value) as R))));
+  return Object.defineProperty(live, "do", { get: () => handle().do }) as LiveStore<R | undefined, M>;
 }
 
 type Opener = (client: object, ref: Ref | string) => { readonly status: Readable<TopicStatus> };

@@ -26,13 +26,13 @@ const badge = `<div class="badge" id="line" data-state="initial">
 const trouble = (name: string, label: string, sign: string, more = ""): string =>
   `<button type="button" data-trouble="${name}"${more}>${sign}${label}</button>`;
 
-const tools = ({ guide }: Example): string =>
+const tools = ({ guide, isDurable }: Example): string =>
   `<div class="tools">
     <div class="group" role="group" aria-label="Make trouble for this window's line">
       ${trouble("cut", "Cut the line", icons.cut)}
       ${trouble("offline", "Offline for 5 s", icons.offline)}
       ${trouble("slow", "Slow it down", icons.slow, ' aria-pressed="false"')}
-      ${trouble("restart", "Restart the server", icons.restart)}
+      ${isDurable ? trouble("kill", "Kill the server", icons.restart) : trouble("restart", "Restart the server", icons.restart)}
     </div>
     <div class="group">
       <a class="button" href="" target="_blank" id="second-window">${icons.window}Open a second window</a>

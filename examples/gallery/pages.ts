@@ -1,6 +1,7 @@
 /** Every page of the gallery: what it is called, what to try on it, and the lines of its own source that matter. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { start as startChat } from "../chat/keeper.ts";
 import { start as startDashboard } from "../dashboard/server.ts";
 import { start as startPeers } from "../peers/server.ts";
 import { start as startQuickStart } from "../quick-start/gallery.ts";
@@ -8,6 +9,8 @@ import { start as startQuickStart } from "../quick-start/gallery.ts";
 /** A server of an example; it knows nothing of the gallery. */
 export interface Running {
   readonly sync: { attach(server: Server, options: { path: string }): () => void };
+  /** Kills the process that serves; another one is started. */
+  kill?(): void;
   close(): Promise<void>;
 }
 
@@ -35,11 +38,21 @@ export interface Example {
   readonly lead: string;
   readonly kinds: readonly string[];
   readonly guide: string;
+  /** What it keeps outlives its server, which is a process of its own: its button kills it. */
+  readonly isDurable?: true;
   readonly pages: readonly Page[];
   start(): Running;
 }
 
 const dashboardServer: Excerpt = { title: "The server publishes", file: "dashboard/server.ts", regions: ["serve"] };
+const chatHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "chat/contract.ts", regions: ["contract"] },
+  { title: "A room, and one person", file: "chat/talk.ts", regions: ["room", "direct"] },
+];
+const chatServer: readonly Excerpt[] = [
+  { title: "The server", file: "chat/server.ts", regions: ["serve"] },
+  { title: "It is killed, and started again", file: "chat/keeper.ts", regions: ["keep"] },
+];
 const quickStartServer: Excerpt = { title: "The server owns the value", file: "quick-start/gallery.ts", regions: ["serve"] };
 
 export const examples: readonly Example[] = [
@@ -69,6 +82,28 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startDashboard,
+  },
+  {
+    name: "chat",
+    title: "Chat",
+    about: "Rooms with history, messages to people who are away, and a server that may die at any moment.",
+    lead: "Open a second window and talk. Then close that one, write to who left, and kill the server under you: nothing is lost.",
+    kinds: ["channel", "inbox", "atom"],
+    guide: "channels",
+    isDurable: true,
+    pages: [
+      {
+        html: "chat/react.html",
+        framework: "React",
+        how: [...chatHow, { title: "The page", file: "chat/react.tsx", regions: ["page", "unread"] }, ...chatServer],
+      },
+      {
+        html: "chat/svelte/index.html",
+        framework: "Svelte",
+        how: [...chatHow, { title: "The page", file: "chat/svelte/chat.svelte", regions: ["page"] }, ...chatServer],
+      },
+    ],
+    start: startChat,
   },
   {
     name: "quick-start",

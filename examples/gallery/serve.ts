@@ -50,6 +50,7 @@ export async function serveGallery({ port, moreTries = 0, host = "localhost" }: 
     offline: (clientId) => lines.refuse(clientId, offlineMs),
     slow: (clientId) => lines.delay(clientId, slowMs),
     fast: (clientId) => lines.delay(clientId, 0),
+    kill: (_clientId, { name }) => running.get(name)?.kill?.(),
     restart(_clientId, example) {
       const done = restart(example).finally(() => restarts.delete(done));
       restarts.add(done);

@@ -23,6 +23,7 @@ const troubles: Record<string, string> = {
   offline: "Nothing gets through for 5 seconds; what is missed comes after.",
   slow: "Every message takes 400 ms longer now, each way.",
   fast: "The line is as fast as before.",
+  kill: "Killed without warning. What was stored is there when the next process serves.",
   restart: "The server starts with an empty memory: look for the gap.",
 };
 

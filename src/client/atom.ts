@@ -7,9 +7,10 @@
 import { type RefOrName, topicOf } from "../core/definitions.ts";
 import { createAtomReplica } from "../kind/atom-replica.ts";
 import { coreOf } from "./client.ts";
+import type { Cause } from "./held.ts";
 import { type ValueHandle, valueHandle } from "./value-handle.ts";
 
-export type ClientAtom<T> = ValueHandle<T>;
+export type ClientAtom<T> = ValueHandle<T, Cause>;
 
 /** Two handles of one topic share its subscription and its value. */
 export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T> {

@@ -1,18 +1,22 @@
 /**
- * `channel(client, ref)`: events in one order, published and read.
+ * `channel(client, ref)`: events in one order, published, read and worked on.
  *
  * Always: each subscriber gets every event from its starting point on, once and in order, or is told a gap;
  * a publish is acknowledged once the topic's log has it.
- * Rules: docs/protocol/kinds.md CHANNEL1-CHANNEL6, docs/protocol/writes.md WRITE1-WRITE12.
+ * Rules: docs/protocol/channels.md CHANNEL1-CHANNEL16, GROUP1-GROUP16, docs/protocol/writes.md WRITE1-WRITE7.
  */
 import { type ChannelEvents, type RefOrName, topicOf } from "../core/definitions.ts";
 import type { SyncError } from "../core/errors.ts";
 import type { InputOf, OutputOf } from "../core/schema.ts";
-import { callAll, type Readable, type Unsubscribe } from "../core/store.ts";
-import { type ChannelMessage, createChannelReplica } from "../kind/channel.ts";
+import type { Readable, Unsubscribe } from "../core/store.ts";
+import { createChannelReplica } from "../kind/channel.ts";
+import { askTopic, type History, type HistoryOptions, readHistory } from "./channel-past.ts";
+import { createReaders, type Position, type SubscribeOptions } from "./channel-readers.ts";
 import { coreOf } from "./client.ts";
-import type { Gap, Held, TopicStatus } from "./held.ts";
-import { type Receipt, writerOf } from "./writes.ts";
+import { type ConsumeOptions, type Consumer, consume, type Job } from "./consume.ts";
+import type { TopicStatus } from "./held.ts";
+import type { Receipt } from "./receipt.ts";
+import { writesOf } from "./writes.ts";
 
 export type MessageOf<E extends ChannelEvents> = {
   [N in Extract<keyof E, string>]: {
@@ -21,87 +25,50 @@ export type MessageOf<E extends ChannelEvents> = {
     /** Public id of the publisher's replica; null: the server. */
     readonly from: string | null;
     readonly offset: number;
+    /** The offset with its epoch: keep this to go on from, or to ask for what was before. */
+    readonly position: Position;
   };
 }[Extract<keyof E, string>];
-
-export interface SubscribeOptions {
-  /** `latest` (default): from now on; an offset: from that event on, as far as it is kept. */
-  readonly from?: "latest" | number;
-  /** Events that are no longer kept were missed. */
-  readonly onGap?: (gap: Gap) => void;
-}
 
 export interface ClientChannel<E extends ChannelEvents> {
   readonly topic: string;
   publish<N extends Extract<keyof E, string>>(event: N, data: InputOf<E[N]>): Receipt;
   subscribe(run: (message: MessageOf<E>) => void, options?: SubscribeOptions): Unsubscribe;
+  /** Events that are kept, up to the newest or before one. Rejects with a SyncError. */
+  history(options?: HistoryOptions): Promise<History<MessageOf<E>>>;
+  /** How many read it now, this client included. Rejects with a SyncError. */
+  subscribers(): Promise<{ readonly connections: number; readonly users: number }>;
+  /**
+   * Works on events as a member of that group: each goes to one member, until its `work` resolves; where it rejects, takes too long
+   * or its line breaks, to another. Throws SyncError `conflict` where this client is in that group already.
+   */
+  consume(group: string, work: (job: Job<E>) => unknown, options?: ConsumeOptions): Consumer;
   readonly status: Readable<TopicStatus>;
   readonly error: SyncError | undefined;
-  /** Ends what this handle subscribed to. Safe twice. */
+  /** Ends what this handle subscribed to, but no consumer. Safe twice. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
-type Run = (message: ChannelMessage) => void;
-const readers = new WeakMap<Held, Set<Run>>();
-
 export function channel<E extends ChannelEvents>(client: object, ref: RefOrName<"channel", E>): ClientChannel<E> {
   const core = coreOf(client);
   const topic = topicOf(ref);
-  const runs = new Set<Run>();
-  const held = core.hold(topic, "channel", () => {
-    return createChannelReplica((message) => {
-      try {
-        callAll(readers.get(held) ?? [], message);
-      } catch (error) {
-        core.report(error, topic);
-      }
-    });
-  });
-  // One replica for all handles of the topic.
-  const shared = readers.get(held) ?? runs;
-  readers.set(held, shared);
-  const open = new Set<Unsubscribe>();
+  // The events are what the definition says; the server validates them.
+  const readers = createReaders(core, topic, createChannelReplica);
+  const { held } = readers;
 
-  const handle: ClientChannel<E> = {
+  return {
     topic,
-    publish: (event, data) => writerOf(core, held).write([event, data]),
-    subscribe(run, { from = "latest", onGap } = {}) {
-      let next = from === "latest" ? held.next : from;
-      const reader: Run = (message) => {
-        if (message.offset < next) return;
-        next = message.offset + 1;
-        run(message as MessageOf<E>);
-      };
-      shared.add(reader);
-      const stopGaps = held.onGap(({ from: first, to }) => {
-        // What was missed for another reader, this one may have.
-        if (first && to < next) return;
-        const gap = { from: first && Math.max(first, next), to };
-        // A new epoch counts from 1 again.
-        next = first && to + 1;
-        onGap?.(gap);
-      });
-      const release = held.use();
-      // Others have read on: those who were here skip what they had.
-      if (from !== "latest") held.rewind(Math.max(0, from - 1));
-      const end = (): void => {
-        if (!open.delete(end)) return;
-        shared.delete(reader);
-        stopGaps();
-        release();
-      };
-      open.add(end);
-      return end;
-    },
+    publish: (event, data) => writesOf(core).writer(topic, "channel", held).write([event, data]),
+    subscribe: (run, options) => readers.subscribe(run as never, options),
+    history: (options) => readHistory(core, held, createChannelReplica, options) as Promise<History<MessageOf<E>>>,
+    subscribers: () => askTopic(core, held, "sync/subscribers", []) as Promise<{ connections: number; users: number }>,
+    consume: (group, work, options) => consume(core, topic, group, work as never, options),
     status: held.status,
     get error() {
       return held.error;
     },
-    close() {
-      for (const end of [...open]) end();
-    },
-    [Symbol.dispose]: () => handle.close(),
+    close: readers.close,
+    [Symbol.dispose]: readers.close,
   };
-  return handle;
 }

@@ -15,13 +15,14 @@ import { createCallbacks, type Settle } from "../session/callbacks.ts";
 import type { LineOptions } from "../session/line-step.ts";
 import { entriesMark, readEntries } from "../session/messages/entries.ts";
 import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
-import { readWelcome, type SyncEvent, version } from "../session/messages/sync.ts";
+import { readWelcome, type SyncEvent, version, type Welcome } from "../session/messages/sync.ts";
 import type { Connector, Transport } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
 import type { Held } from "./held.ts";
 import { createLine, type SocketEnd } from "./line.ts";
+import type { ClientStorage } from "./outbox.ts";
 import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
 import type { Upgrade } from "./upgrade.ts";
@@ -55,6 +56,8 @@ export interface ClientOptions<E extends Events = Events> {
   readonly positionMs?: number;
   /** What `sync.dehydrate` made: values that are there at once. */
   readonly hydrate?: string | Uint8Array;
+  /** Keeps writes that have no answer yet where they outlive the page or the process: `indexedDb()`, `files(folder)`. */
+  readonly storage?: ClientStorage | undefined;
   /** False: wait for `connect()`. */
   readonly autoConnect?: boolean;
   /** What has no caller to tell. Default: console.error. */
@@ -124,16 +127,25 @@ export interface ClientCore {
   /** Names of the packers that it has, the best first. */
   readonly formats: readonly string[];
   /** What the server said; how the socket ended. */
-  readonly facts: { handshake?: readonly [uid: unknown, data: unknown]; socketEnd?: SocketEnd; maxFrameBytes: number };
+  readonly facts: {
+    handshake?: readonly [uid: unknown, data: unknown];
+    /** Its session and token are shown to the server when the next line opens. */
+    welcome?: Pick<Welcome, "session" | "token" | "user"> | undefined;
+    socketEnd?: SocketEnd;
+    maxFrameBytes: number;
+  };
 }
 
 /** The core as the kinds see it. */
 export interface KindCore extends ClientCore {
-  hold(topic: string, kind: string, create: () => Replica<unknown, never>): Held;
+  /** Without `create`: only to write. */
+  hold(topic: string, kind: string, create?: () => Replica<unknown, never>): Held;
 }
 
 export interface SessionPart {
   receive(id: string, data: unknown): boolean;
+  /** Hello was answered: the session is known. Topics may have been named before. */
+  welcomed?(): void;
   /** `isOver`: and no other line will come. */
   lost(isOver: boolean): void;
 }
@@ -163,9 +175,8 @@ const pingCallback = "ping";
 const ownTimeoutMs = 20_000;
 
 /** A client of the server at `url`, which may be relative to the page. It connects at once. */
-export function createClient<const E extends Events = AnyEvents>(
-  url: string,
-  {
+export function createClient<const E extends Events = AnyEvents>(url: string, options: ClientOptions<E> = {}): Client<E> {
+  const {
     env = realEnv,
     packer: ownPacker = edn(),
     connector = websocket({ env }),
@@ -177,12 +188,10 @@ export function createClient<const E extends Events = AnyEvents>(
     hydrate,
     autoConnect = true,
     onError: report = (error, where) => console.error(`sente-sync: ${where}:`, error),
-  }: ClientOptions<E> = {},
-): Client<E> {
+  } = options;
   const clientId = randomHex(env, 16);
   const target = resolveUrl(url, clientId);
 
-  let identity: { session: string | null; token: string | null } = { session: null, token: null };
   /** Hello was answered; or the server is a plain Sente one, which has none. */
   let ready = false;
   let ever = false;
@@ -272,8 +281,10 @@ export function createClient<const E extends Events = AnyEvents>(
     callbacks.failAll(new SyncError("closed", reason), isOver ? undefined : queue);
   };
 
-  const hello = (fields: object, settle: Settle): void =>
-    core.send("sync/hello", { v: version, ...identity, binary: packer.binary, ...fields }, settle);
+  const hello = (fields: object, settle: Settle): void => {
+    const { session = null, token = null } = facts.welcome ?? {};
+    core.send("sync/hello", { v: version, session, token, binary: packer.binary, ...fields }, settle);
+  };
 
   const heard: DownListener = {
     handshake(uid, data, theirs) {
@@ -289,10 +300,11 @@ export function createClient<const E extends Events = AnyEvents>(
             if (refused) report(refused, "sync/hello");
             return core.distrust();
           }
-          identity = { session: welcome.session, token: welcome.token };
+          facts.welcome = welcome;
           facts.maxFrameBytes = welcome.limits?.maxFrameBytes ?? facts.maxFrameBytes;
           attempt(() => user.set(welcome.user as User), "user");
           becomeReady(welcome.resumed);
+          for (const part of parts) part.welcomed?.();
           upgrading?.ready();
         });
       } else becomeReady(false);
@@ -425,6 +437,10 @@ export function createClient<const E extends Events = AnyEvents>(
   };
 
   cores.set(client, { ...core, hold: replicas.hold });
+  if (target) {
+    const twin = { ...options, storage: undefined, autoConnect: false };
+    options.storage?.attach(client, target, () => createClient(url, twin) as Client);
+  }
 
   if (autoConnect) client.connect();
   return client;

@@ -44,7 +44,8 @@ const maxIdleValues = 256;
 
 export interface Held {
   readonly kind: string;
-  readonly replica: Replica<unknown, never>;
+  /** None where it is only written. */
+  replica: Replica<unknown, never> | undefined;
   readonly status: Readable<TopicStatus>;
   readonly error: SyncError | undefined;
   /** The server's id on this line; 0 while it has none. */
@@ -54,8 +55,8 @@ export interface Held {
   /** Calls `run` after the replica changed. */
   listen(run: (cause: Cause) => void): () => void;
   onGap(run: (gap: Gap) => void): () => void;
-  /** Calls `run` whenever the server accepted a subscription. */
-  onNamed(run: () => void): () => void;
+  /** Calls `run` whenever the server accepted a subscription, with its answer. */
+  onNamed(run: (answer: unknown) => void): () => void;
   /** Keeps it subscribed until called back. `read: false`: only to write. */
   use(read?: boolean): () => void;
   /** Reads again from after `offset`, if it is past that. */
@@ -79,13 +80,13 @@ export function createHeld(
   { env, lingerMs, maxSnapshotLength, unpack, send, attempt, report, byId, idle, want }: HeldHost,
   topic: string,
   kind: string,
-  replica: Replica<unknown, never>,
+  replica: Replica<unknown, never> | undefined,
   start?: readonly [position: readonly [string, number], value: unknown],
 ): Held {
   const status = createStore<TopicStatus>("idle");
   const listeners = new Set<(cause: Cause) => void>();
   const gapListeners = new Set<(gap: Gap) => void>();
-  const namedListeners = new Set<() => void>();
+  const namedListeners = new Set<(answer: unknown) => void>();
   let error: SyncError | undefined;
   let id = 0;
   let epoch: string | null = null;
@@ -136,7 +137,7 @@ export function createHeld(
   };
 
   const forget = (): void => {
-    replica.clear();
+    held.replica?.clear();
     known = false;
   };
 
@@ -171,13 +172,12 @@ export function createHeld(
     const gap = same ? { from: offset + 1, to: at.offset } : { from: 0, to: 0 };
     if (!same) top = 0;
     epoch = at.epoch;
-    if (kind !== "channel") {
+    if (kind === "channel") settleAt(at.offset);
+    else {
       parts = [];
       length = 0;
       known = false;
-      return;
     }
-    settleAt(at.offset);
     tell(gapListeners, gap);
   };
 
@@ -187,7 +187,7 @@ export function createHeld(
     const before = offset;
     try {
       for (let i = offset + 1 - first; i < entries.length; i++) {
-        replica.apply(entries[i] as never, first + i);
+        held.replica?.apply(entries[i] as never, first + i);
         offset = first + i;
       }
     } catch (thrown) {
@@ -208,7 +208,7 @@ export function createHeld(
     const whole = parts;
     parts = undefined;
     try {
-      replica.restore(unpack(join(whole, length)));
+      held.replica?.restore(unpack(join(whole, length)));
     } catch (thrown) {
       report(thrown, topic);
       return refuse(thrown as SyncError);
@@ -230,7 +230,7 @@ export function createHeld(
       epoch = at.epoch;
       settleAt(known ? offset : at.offset);
     }
-    tell(namedListeners as Set<(fact: undefined) => void>, undefined);
+    tell(namedListeners, value);
   };
 
   const held: Held = {
@@ -316,7 +316,7 @@ export function createHeld(
     forget,
   };
 
-  if (start) {
+  if (start && replica) {
     replica.restore(start[1]);
     [epoch, offset] = start[0];
     known = true;

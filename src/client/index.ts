@@ -1,9 +1,13 @@
 /** `sente-sync/client`: createClient, and every kind that needs no peer package. For browsers and Node. */
 export { derived, type Readable, type Unsubscribe } from "../core/store.ts";
+export type { ClientAddress } from "../kind/inbox.ts";
 export type { Capabilities } from "../session/capabilities.ts";
-export { atom, type Change, type ClientAtom } from "./atom.ts";
+export { atom, type ClientAtom } from "./atom.ts";
 export { type AnnounceOptions, announce, requireFeature, serverCapabilities, serverSupports } from "./capabilities.ts";
-export { type ClientChannel, channel, type MessageOf, type SubscribeOptions } from "./channel.ts";
+export { type ClientChannel, channel, type MessageOf } from "./channel.ts";
+export type { History, HistoryOptions } from "./channel-past.ts";
+export type { Position, SubscribeOptions } from "./channel-readers.ts";
+export { type ClientChannels, channels, type WildcardMessageOf } from "./channels.ts";
 export {
   type Client,
   type ClientLimits,
@@ -13,9 +17,21 @@ export {
   type LifecycleEvents,
   type SendResult,
 } from "./client.ts";
+export type { ConsumeOptions, Consumer, ConsumerCounters, Job } from "./consume.ts";
 export type { Cause, Gap, TopicStatus } from "./held.ts";
+export { createUndoHistory, type TopicPath, type UndoHistory, type UndoHistoryOptions, type Undone } from "./history.ts";
+export { type ClientInbox, type InboxMessage, inbox } from "./inbox.ts";
+export type { ClientStorage } from "./outbox.ts";
 export { type PageConfig, pageConfig } from "./page-config.ts";
+export type { Durability, Receipt, ReceiptStatus } from "./receipt.ts";
+export { type RejectedOptions, type RejectedWrite, type RejectedWrites, rejectedWrites } from "./rejected.ts";
+export { type Relay, type RelayGroup, type RelayTarget, relay } from "./relay.ts";
 export { type SenteState, senteState } from "./sente.ts";
+export { type ClientShared, type SharedOptions, type SharedWriteOptions, shared } from "./shared.ts";
+export type { Conflict } from "./shared-topic.ts";
+export { type SignOutOptions, signOut } from "./sign-out.ts";
 export type { ClientStatus, ClientStatusName } from "./status.ts";
+export { type ClientStore, type Do, store } from "./store.ts";
+export { preventUnload, type SyncStatus, syncStatus } from "./sync-status.ts";
 export { type Upgrade, type UpgradeOptions, upgrade } from "./upgrade.ts";
-export type { Receipt, ReceiptStatus } from "./writes.ts";
+export type { Change, ValueHandle } from "./value-handle.ts";

@@ -13,7 +13,7 @@ import type { ClientCore, SessionPart } from "./client.ts";
 import { createHeld, type Held, type HeldHost, type TopicMessage } from "./held.ts";
 
 export interface Replicas extends SessionPart {
-  hold(topic: string, kind: string, create: () => Replica<unknown, never>): Held;
+  hold(topic: string, kind: string, create?: () => Replica<unknown, never>): Held;
   /** A new line is ready: subscribe everything that is used. A plain Sente server has no topics. */
   start(isPlain: boolean): void;
 }
@@ -65,9 +65,11 @@ export function createReplicas(
 
   return {
     hold(topic, kind, create) {
-      const held = all.get(topic) ?? createHeld(host, topic, kind, create(), beginnings.get(topic));
+      const held = all.get(topic) ?? createHeld(host, topic, kind, create?.(), beginnings.get(topic));
       all.set(topic, held);
       if (held.kind !== kind) throw new SyncError("invalid", `"${topic}" is a ${held.kind}.`);
+      // It was only written until now.
+      held.replica ??= create?.();
       return held;
     },
     start(isPlain) {

@@ -11,18 +11,18 @@ import type { ClientCore } from "./client.ts";
 import type { Cause, Held, TopicStatus } from "./held.ts";
 
 /** Why a listener is called; `local`: by a change of this client that the server has not confirmed, or that it took back. */
-export interface Change {
-  readonly cause: Cause | "local";
+export interface Change<C extends string = Cause | "local"> {
+  readonly cause: C;
 }
 
-export interface ValueHandle<T> {
+export interface ValueHandle<T, C extends string = Cause | "local"> {
   readonly topic: string;
   /** Undefined until the first value. */
   get(): T | undefined;
   /** Calls at once and on every change. */
-  subscribe(run: (value: T | undefined, change?: Change) => void): Unsubscribe;
+  subscribe(run: (value: T | undefined, change?: Change<C>) => void): Unsubscribe;
   /** Calls on changes only. */
-  listen(run: (value: T | undefined, change: Change) => void): Unsubscribe;
+  listen(run: (value: T | undefined, change: Change<C>) => void): Unsubscribe;
   /** Resolves with the first value; rejects with a SyncError where it is refused. */
   readonly ready: Promise<T>;
   readonly status: Readable<TopicStatus>;
@@ -35,12 +35,12 @@ export interface ValueHandle<T> {
 }
 
 /** `local`: who is told when the value changes here first. */
-export function valueHandle<T>(
+export function valueHandle<T, C extends string = Cause | "local">(
   topic: string,
   held: Held,
   get: () => T | undefined,
-  local?: Set<(change: Change) => void>,
-): ValueHandle<T> {
+  local?: Set<(change: Change<C>) => void>,
+): ValueHandle<T, C> {
   const open = new Set<Unsubscribe>();
   const until = (...ends: Unsubscribe[]): Unsubscribe => {
     const end = (): void => {
@@ -49,14 +49,14 @@ export function valueHandle<T>(
     open.add(end);
     return end;
   };
-  const listen = (run: (value: T | undefined, change: Change) => void): Unsubscribe => {
-    const tell = (change: Change): void => run(get(), change);
-    const ends = [held.listen((cause) => tell({ cause })), held.use()];
+  const listen = (run: (value: T | undefined, change: Change<C>) => void): Unsubscribe => {
+    const tell = (change: Change<C>): void => run(get(), change);
+    const ends = [held.listen((cause) => tell({ cause: cause as string as C })), held.use()];
     if (local) ends.push(addTo(local, tell));
     return until(...ends);
   };
 
-  const handle: ValueHandle<T> = {
+  const handle: ValueHandle<T, C> = {
     topic,
     get,
     listen,

@@ -1,126 +1,286 @@
 /**
- * Writes to one topic on their way: numbered, sent in order, settled once.
+ * Writes to topics on their way: numbered, sent in order, sent again after a line broke, settled once each.
  *
- * A write made while the line is down waits and is sent once. One that was sent when the line broke ends in `closed`:
- * whether it was kept is unknown. (Retrying without doing it twice needs a log that remembers; that is another module.)
- * Always: at most `maxPending` wait or are under way; a receipt settles exactly once.
- * Rules: docs/protocol/writes.md WRITE1-WRITE12.
+ * A write takes its number when it is first sent, and keeps it for as long as the session lasts: the server answers one that it
+ * had as it did before. Under a new session those that were never sent are numbered anew; those that were are sent again only
+ * if their kind is idempotent, else they end in `session-lost`.
+ * Always: at most `maxPending` per topic wait or are under way; numbers are contiguous; a number that may have reached the
+ * server is never given to another write; where there is a keeper, it has a number before the server does.
+ * Rules: docs/protocol/writes.md WRITE1-WRITE7, OUTBOX1-OUTBOX4.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
-import { isIndex, sync } from "../session/messages/sync.ts";
-import type { ClientCore } from "./client.ts";
+import type { User } from "../core/register.ts";
+import { createStore, type Readable } from "../core/store.ts";
+import { isIndex } from "../session/messages/sync.ts";
+import type { KindCore } from "./client.ts";
 import type { Held } from "./held.ts";
+import { type Durability, type Receipt, ReceiptState } from "./receipt.ts";
 
-export type ReceiptStatus = "local" | "sent" | "stored" | "rejected";
-
-/** What became of a write. */
-export interface Receipt {
-  readonly status: ReceiptStatus;
-  /** Its place in the topic, once stored. */
-  readonly offset: number | undefined;
-  /** Resolves when the topic's log has it; rejects with a SyncError. Not asked for, it is never an unhandled rejection. */
-  readonly stored: Promise<void>;
-}
-
-interface Write {
+/** One write that has no answer yet. */
+export interface Write {
+  readonly topic: string;
+  readonly kind: string;
   readonly op: unknown;
+  /** Doing it twice is the same as once: it may be sent again under a new session. */
+  readonly idempotent: boolean;
   readonly receipt: ReceiptState;
+  /** Whose it is: the user's id, empty for anonymous ones; undefined where no server has said yet. */
+  owner: string | undefined;
+  /** The session that numbered it; 0: it has no number. */
+  session: string;
   seq: number;
+  /** It may have reached the server. */
+  isSent: boolean;
   /** The server's id of the topic when it was sent: a subscription may be renewed before the answer is there. */
-  topic: number;
+  sentTo: number;
 }
 
-class ReceiptState implements Receipt {
-  status: ReceiptStatus = "local";
-  offset: number | undefined;
-  error: SyncError | undefined;
-  #promise: Promise<void> | undefined;
-  #settle: (() => void) | undefined;
+/** Keeps writes on a disk: outbox.ts. */
+export interface Keeper {
+  /** Everything that has no answer yet survives this process. */
+  readonly isKeeping: boolean;
+  /** Writes to that topic may be given numbers of that session now. Where not, `resume` of ClientWrites follows. */
+  mayNumber(topic: string, session: string): boolean;
+  add(write: Write): void;
+  /** It is kept as it is now, number included; or cannot be, and is not kept at all. */
+  has(write: Write): boolean;
+  /** Resolves when it `has` them; false: another one has them now, and sends them. */
+  save(writes: readonly Write[]): Promise<boolean>;
+  drop(write: Write): void;
+  /** The client ends; `discard`: what is kept of this user is deleted, else it waits for the next. */
+  end(discard: boolean): Promise<void>;
+}
 
-  get stored(): Promise<void> {
-    this.#promise ??= new Promise<void>((resolve, reject) => {
-      this.#settle = () => (this.error ? reject(this.error) : resolve());
-      if (this.status === "stored" || this.status === "rejected") this.#settle();
-    });
-    return this.#promise;
-  }
+/** All writes of one client. */
+export interface ClientWrites {
+  /** How many have no answer yet. */
+  readonly pending: Readable<number>;
+  keeper: Keeper | undefined;
+  /** Called for each write that ends as rejected, but not for those that the client's own end takes along. */
+  onRejected: ((write: Write, error: SyncError) => void) | undefined;
+  /** The one writer of a topic. Without `held` it is subscribed for writing alone. */
+  writer(topic: string, kind: string, held?: Held): Writer;
+  /** Looks again at what waits. */
+  resume(): void;
+  /** Counts writes that are under way elsewhere for this client. */
+  addPending(more: number): void;
+}
 
-  settle(offset: number | undefined, error?: SyncError): void {
-    this.status = error ? "rejected" : "stored";
-    this.offset = offset;
-    this.error = error;
-    this.#settle?.();
-  }
+export interface WriteOptions {
+  readonly idempotent?: boolean;
+}
+
+export interface Writer {
+  write(op: unknown, options?: WriteOptions): Receipt;
+  /** Takes writes that an earlier process kept, in their order. */
+  restore(writes: readonly Write[]): void;
+  arm(): void;
+}
+
+/** What all writers of a client share. */
+interface Shared extends ClientWrites {
+  keeper: Keeper | undefined;
+  settle(write: Write, offset: number | undefined, error?: SyncError): void;
 }
 
 /** Operations of one frame. */
 const maxOps = 256;
 
-export interface Writer {
-  write(op: unknown): Receipt;
-}
+const clients = new WeakMap<KindCore, ClientWrites>();
 
-const writers = new WeakMap<Held, Writer>();
-
-/** The one writer of a topic that a client holds. */
-export function writerOf(core: ClientCore, held: Held): Writer {
-  let writer = writers.get(held);
-  if (!writer) {
-    writer = createWriter(core, held);
-    writers.set(held, writer);
+/** The writes of a client. */
+export function writesOf(core: KindCore): ClientWrites {
+  let writes = clients.get(core);
+  if (!writes) {
+    writes = createWrites(core);
+    clients.set(core, writes);
   }
-  return writer;
+  return writes;
 }
 
-function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): Writer {
-  let waiting: Write[] = [];
-  let sent: Write[] = [];
+/** Whose writes: anonymous users have no name that lasts. */
+export function ownerOf(user: unknown): string {
+  const { id, anonymous } = (user ?? {}) as Partial<User & { anonymous: boolean }>;
+  return anonymous === true ? "" : String(id);
+}
+
+export function newWrite(topic: string, kind: string, op: unknown, idempotent: boolean): Write {
+  const receipt = new ReceiptState();
+  return { topic, kind, op, idempotent, receipt, owner: undefined, session: "", seq: 0, isSent: false, sentTo: 0 };
+}
+
+function createWrites(core: KindCore): ClientWrites {
+  const writers = new Map<string, Writer>();
+  const pending = createStore(0);
+  const shared: Shared = {
+    pending,
+    keeper: undefined,
+    onRejected: undefined,
+    writer(topic, kind, held = core.hold(topic, kind)) {
+      const writer = writers.get(topic) ?? createWriter(core, shared, topic, held);
+      writers.set(topic, writer);
+      return writer;
+    },
+    resume() {
+      for (const writer of writers.values()) writer.arm();
+    },
+    addPending: (more) => core.attempt(() => pending.set(pending.get() + more), "pending"),
+    settle(write, offset, error) {
+      const { keeper, onRejected } = shared;
+      keeper?.drop(write);
+      write.receipt.settle(offset, error);
+      if (error) core.attempt(() => onRejected?.(write, error), write.topic);
+    },
+  };
+  return shared;
+}
+
+function createWriter(core: KindCore, shared: Shared, topic: string, held: Held): Writer {
+  const { env, facts, maxPending } = core;
+  /** In the order in which they were made; the first `underWay` of them were sent on this line. */
+  let writes: Write[] = [];
+  let underWay = 0;
+  let counted = 0;
+  /** The session of the numbers, and the next one. */
+  let numbering = "";
   let nextSeq = 1;
+  let durability: Durability | undefined;
   let release: (() => void) | undefined;
   let armed = false;
+  let saving = false;
   let closed = false;
 
-  const settled = (): void => {
-    if (waiting.length || sent.length) return;
-    release?.();
-    release = undefined;
+  /** Something was added or settled. */
+  const changed = (): void => {
+    if (writes.length) release ??= held.use(false);
+    else {
+      release?.();
+      release = undefined;
+    }
+    const more = writes.length - counted;
+    counted = writes.length;
+    if (more) shared.addPending(more);
   };
+
+  const settle = (write: Write, offset: number | undefined, error?: SyncError): void => {
+    write.receipt.durability = durability;
+    shared.settle(write, offset, error);
+  };
+
+  const unknown = (message: string, cause?: unknown): SyncError =>
+    new SyncError("session-lost", `${message}; whether this was kept is unknown.`, { cause });
 
   const over = (status: string): boolean => status === "refused" || status === "deleted";
 
-  const flush = (): void => {
-    armed = false;
-    if (held.error && waiting.length && over(held.status.get())) {
-      for (const { receipt } of waiting.splice(0)) receipt.settle(undefined, held.error);
-      return settled();
+  /** Numbers of another session mean nothing in this one. */
+  const begin = (session: string): void => {
+    const owner = ownerOf(facts.welcome?.user);
+    if (numbering !== session) {
+      numbering = session;
+      nextSeq = 1;
     }
-    while (held.id && waiting.length) {
-      const batch = waiting.slice(0, maxOps);
-      waiting = waiting.slice(batch.length);
-      const firstSeq = nextSeq;
-      for (const write of batch) {
-        write.seq = nextSeq++;
-        write.topic = held.id;
-        write.receipt.status = "sent";
+    const lost: [Write, SyncError][] = [];
+    writes = writes.filter((write) => {
+      if (write.seq && write.session === session) return true;
+      const isOther = write.owner !== undefined && write.owner !== owner;
+      // It waits for the one who wrote it.
+      if (isOther && shared.keeper) write.receipt.settle(undefined, new SyncError("closed", "Another user is signed in."));
+      else if (write.isSent && (isOther || !write.idempotent))
+        lost.push([write, unknown("The server no longer knows the session that sent this")]);
+      else if (isOther) lost.push([write, new SyncError("forbidden", "Another user is signed in.")]);
+      else {
+        Object.assign(write, { owner, seq: 0, isSent: false });
+        return true;
       }
-      sent.push(...batch);
-      sendBatch(firstSeq, batch);
+      return false;
+    });
+    // Whoever is told may write again.
+    for (const [write, error] of lost) settle(write, undefined, error);
+  };
+
+  /** The next that go together: their numbers follow one another. */
+  const nextBatch = (session: string): Write[] => {
+    const batch: Write[] = [];
+    for (const write of writes.slice(underWay, underWay + maxOps)) {
+      if (write.seq === 0) {
+        if (shared.keeper && !shared.keeper.mayNumber(topic, session)) break;
+        write.session = session;
+        write.seq = nextSeq++;
+      }
+      if (batch.length && write.seq !== (batch.at(-1) as Write).seq + 1) break;
+      batch.push(write);
+    }
+    return batch;
+  };
+
+  const refuse = (): void => {
+    const status = held.status.get();
+    const { error } = held;
+    if (!error || !over(status)) return;
+    for (const write of writes.splice(underWay)) {
+      settle(write, undefined, write.isSent && status !== "deleted" ? unknown("The topic is refused now", error) : error);
     }
   };
 
-  /** Halves what does not fit one frame; what does not fit alone is rejected. */
-  const sendBatch = (firstSeq: number, batch: Write[]): void => {
-    try {
-      send(sync.write, [held.id, firstSeq, batch.map(({ op }) => op)]);
-    } catch (error) {
-      if (batch.length === 1) {
-        sent = sent.filter((write) => write !== batch[0]);
-        return (batch[0] as Write).receipt.settle(undefined, error as SyncError);
+  const flush = (): void => {
+    armed = false;
+    refuse();
+    const session = facts.welcome?.session;
+    if (held.id && session && !saving) {
+      begin(session);
+      for (let batch = nextBatch(session); batch.length; batch = nextBatch(session)) {
+        const unkept = shared.keeper && batch.filter((write) => !shared.keeper?.has(write));
+        if (unkept?.length) {
+          keep(unkept);
+          break;
+        }
+        if (!sendBatch(batch)) break;
       }
-      const half = batch.length >> 1;
-      sendBatch(firstSeq, batch.slice(0, half));
-      sendBatch(firstSeq + half, batch.slice(half));
     }
+    changed();
+  };
+
+  /** Nothing is sent before it is kept. */
+  const keep = (unkept: readonly Write[]): void => {
+    saving = true;
+    void shared.keeper?.save(unkept).then((isOurs) => {
+      saving = false;
+      if (!isOurs) {
+        for (const write of writes.splice(underWay)) settle(write, undefined, unknown("Another one sends this now"));
+      }
+      arm();
+    });
+  };
+
+  /** Halves what does not fit one frame; what does not fit alone is rejected, and its number given to the next. */
+  const sendBatch = (batch: readonly Write[]): boolean => {
+    const first = batch[0] as Write;
+    const resent = batch.filter(({ isSent }) => isSent).length;
+    const ops = batch.map(({ op }) => op);
+    try {
+      core.send("sync/write", resent ? [held.id, first.seq, ops, resent] : [held.id, first.seq, ops]);
+    } catch (error) {
+      const half = batch.length >> 1;
+      if (half) return sendBatch(batch.slice(0, half)) && sendBatch(batch.slice(half));
+      writes.splice(underWay, 1);
+      if (!first.isSent) giveBack(first.seq);
+      settle(first, undefined, first.isSent ? unknown("It cannot be sent again", error) : (error as SyncError));
+      arm();
+      return false;
+    }
+    underWay += batch.length;
+    for (const write of batch) {
+      write.sentTo = held.id;
+      write.isSent = true;
+      write.receipt.status = "sent";
+    }
+    return true;
+  };
+
+  /** From `seq` on, no number has been sent. */
+  const giveBack = (seq: number): void => {
+    nextSeq = seq;
+    for (const write of writes.slice(underWay)) write.seq = 0;
   };
 
   const arm = (): void => {
@@ -128,50 +288,64 @@ function createWriter({ env, send, join, maxPending }: ClientCore, held: Held): 
     armed = true;
     env.endOfTurn(flush);
   };
-  held.onNamed(arm);
+  held.onNamed((answer) => {
+    ({ durability } = answer as { durability?: Durability });
+    arm();
+  });
   held.status.listen((status) => over(status) && arm());
 
-  join({
+  core.join({
     receive(id, data) {
-      if ((id !== sync.ack && id !== sync.reject) || !Array.isArray(data) || !isIndex(data[1])) return false;
-      const [topic, seq, outcome] = data as [unknown, number, unknown];
-      if (topic !== (sent[0]?.topic ?? held.id)) return false;
-      if (id === sync.ack) {
-        while (sent[0] && sent[0].seq <= seq) {
-          const { receipt, seq: own } = sent.shift() as Write;
-          receipt.settle((outcome as number) - (seq - own));
+      if ((id !== "sync/ack" && id !== "sync/reject") || !Array.isArray(data) || !isIndex(data[1])) return false;
+      const [to, seq, outcome] = data as [unknown, number, unknown];
+      if (to !== (underWay ? (writes[0] as Write).sentTo : held.id)) return false;
+      if (id === "sync/ack") {
+        while (underWay && (writes[0] as Write).seq <= seq) {
+          const write = writes.shift() as Write;
+          underWay--;
+          settle(write, outcome ? (outcome as number) - (seq - write.seq) : undefined);
         }
       } else {
-        const at = sent.findIndex((write) => write.seq === seq);
-        if (at >= 0) (sent.splice(at, 1)[0] as Write).receipt.settle(undefined, fromWireError(outcome));
+        const at = writes.findIndex((write) => write.seq === seq);
+        if (at >= 0 && at < underWay) {
+          underWay--;
+          settle(writes.splice(at, 1)[0] as Write, undefined, fromWireError(outcome));
+        }
       }
-      settled();
+      changed();
       return true;
     },
+    welcomed: arm,
     lost(isOver) {
+      underWay = 0;
       closed = isOver;
-      const error = new SyncError("closed", "The line broke after this was sent; whether it was kept is unknown.");
-      for (const { receipt } of sent.splice(0)) receipt.settle(undefined, error);
-      if (isOver) for (const { receipt } of waiting.splice(0)) receipt.settle(undefined, new SyncError("closed"));
-      settled();
+      // What is kept stays kept, for whoever comes next.
+      if (isOver) for (const { receipt } of writes.splice(0)) receipt.settle(undefined, new SyncError("closed"));
+      changed();
     },
   });
 
   return {
-    write(op) {
-      const receipt = new ReceiptState();
-      if (closed) {
-        receipt.settle(undefined, new SyncError("closed"));
-        return receipt;
-      }
-      if (waiting.length + sent.length >= maxPending) {
+    write(op, { idempotent = false } = {}) {
+      const write = newWrite(topic, held.kind, op, idempotent);
+      const { receipt } = write;
+      if (closed) receipt.settle(undefined, new SyncError("closed"));
+      else if (writes.length >= maxPending) {
         receipt.settle(undefined, new SyncError("backpressure", `${maxPending} writes are on their way already.`));
-        return receipt;
+      } else {
+        if (facts.welcome) write.owner = ownerOf(facts.welcome.user);
+        writes.push(write);
+        changed();
+        arm();
+        shared.keeper?.add(write);
       }
-      waiting.push({ op, receipt, seq: 0, topic: 0 });
-      release ??= held.use(false);
-      arm();
       return receipt;
     },
+    restore(kept) {
+      writes.push(...kept);
+      changed();
+      arm();
+    },
+    arm,
   };
 }

@@ -26,6 +26,7 @@ export const errorCodes = {
   "loading": "The topic is not loaded yet; await its `ready`.",
   "session-lost": "The server no longer knows the session that wrote this; whether it was kept is unknown.",
   "damaged": "What is stored is not what was written, and was not used.",
+  "stale": "It is older than what the topic still remembers; `data.current` is what stands there now.",
   "not-found": "Nobody is there under that name.",
   "gap": "Entries are missing and no longer kept.",
   "deleted": "The topic was deleted.",

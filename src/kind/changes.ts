@@ -34,19 +34,25 @@ export function readChanges(written: readonly unknown[], start: number): Assignm
   if (hasDeleted) {
     const deleted = written[end];
     if (!Array.isArray(deleted)) throw bad();
-    for (const item of deleted) {
-      const path = readPath(item);
-      if (!path.length) throw new SyncError("invalid", "A tree is not deleted, but its topic.");
-      changes.push({ path, value: nothing });
-    }
+    for (const path of deleted) changes.push({ path: deletable(readPath(path)), value: nothing });
   }
   if (changes.length > maxChanges) throw new SyncError("too-large", `A write changes at most ${maxChanges} paths.`);
   return changes;
 }
 
 function readPath(path: unknown): Keys {
-  if (typeof path === "string") return [path];
+  return typeof path === "string" ? [path] : checkPath(path);
+}
+
+/** Throws SyncError `invalid` for what is no path. */
+export function checkPath(path: unknown): Keys {
   if (!Array.isArray(path) || path.length > maxPathLength || !path.every((key) => typeof key === "string")) throw bad();
+  return path;
+}
+
+/** Throws SyncError `invalid` for the whole tree. */
+export function deletable(path: Keys): Keys {
+  if (!path.length) throw new SyncError("invalid", "A tree is not deleted, but its topic.");
   return path;
 }
 

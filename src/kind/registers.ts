@@ -25,6 +25,8 @@ interface Register {
   stamp?: Stamp | undefined;
   value?: unknown;
   below?: Map<string, Register>;
+  /** What it and all below it add up to, with `own` beneath; absent where that is to be made anew. */
+  shown?: { readonly own: unknown; readonly value: unknown } | undefined;
 }
 
 /** What an assignment came upon. */
@@ -39,8 +41,7 @@ export interface Overwritten {
 export type RegisterList = readonly (readonly [path: Keys, stamp: Stamp, value: unknown])[];
 
 export class Registers {
-  #root: Register = {};
-  #value: unknown;
+  readonly #root: Register;
   /** Deletions before it are forgotten; what is older is not taken. */
   compactedBefore = 0;
   /** Assignments that count, the first one included. */
@@ -49,12 +50,11 @@ export class Registers {
   /** `initial` is what every replica starts from, older than any assignment. */
   constructor(initial: unknown, stamp: Stamp) {
     this.#root = { stamp, value: initial };
-    this.#value = initial;
   }
 
-  /** What all assignments add up to; `nothing` where all was deleted. */
+  /** What all assignments add up to. Made when it is asked for: what was not assigned since is the same object as before. */
   get value(): unknown {
-    return this.#value;
+    return show(this.#root, nothing);
   }
 
   /** The register at or above the path that is as new as `stamp` or newer: an assignment with that stamp changes nothing. */
@@ -93,6 +93,7 @@ export class Registers {
     if (this.covering(path, stamp)) return false;
     let register = this.#root;
     for (const key of path) {
+      register.shown = undefined;
       register.below ??= new Map();
       let next = register.below.get(key);
       if (!next) {
@@ -105,7 +106,6 @@ export class Registers {
     register.stamp = stamp;
     register.value = value;
     this.size -= prune(register, stamp);
-    this.#value = put(this.#value, path, withBelow(value, register.below));
     return true;
   }
 
@@ -151,9 +151,34 @@ export class Registers {
   }
 }
 
+/** `above`: what the assignment above it has at its place. */
+function show(register: Register, above: unknown): unknown {
+  const own = register.stamp ? register.value : above;
+  if (!register.below?.size) return own;
+  if (!register.shown || register.shown.own !== own) {
+    const value: Record<string, unknown> = {};
+    const isObject = isPlain(own);
+    if (isObject) for (const key of Object.keys(own)) define(value, key, own[key]);
+    for (const [key, child] of register.below) {
+      const shown = show(child, isObject && Object.hasOwn(own, key) ? own[key] : nothing);
+      if (shown === nothing) delete value[key];
+      else define(value, key, shown);
+    }
+    register.shown = { own, value };
+  }
+  return register.shown.value;
+}
+
+/** Also `__proto__` is a key like any other. */
+function define(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === "__proto__") Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
+}
+
 /** Takes out what is older than what covers it; says how many. */
 function prune(register: Register, stamp: Stamp): number {
   let pruned = 0;
+  register.shown = undefined;
   for (const [key, child] of register.below ?? []) {
     if (child.stamp && compareStamps(child.stamp, stamp) <= 0) {
       child.stamp = undefined;
@@ -166,7 +191,7 @@ function prune(register: Register, stamp: Stamp): number {
   return pruned;
 }
 
-/** `value`, and what is below it on top: all of it, or what is newer than a stamp. */
+/** `value`, and on top what is below it and newer; all of it without a stamp. */
 function withBelow(value: unknown, below: ReadonlyMap<string, Register> | undefined, newerThan?: Stamp): unknown {
   let result = value;
   for (const [key, child] of below ?? []) {
@@ -207,8 +232,6 @@ export function put(value: unknown, path: Keys, set: unknown, depth = 0): unknow
   if (after === before && isObject) return value;
   const copy: Record<string, unknown> = isObject ? { ...value } : {};
   if (after === nothing) delete copy[key];
-  else if (key === "__proto__")
-    Object.defineProperty(copy, key, { value: after, enumerable: true, configurable: true, writable: true });
-  else copy[key] = after;
+  else define(copy, key, after);
   return copy;
 }

@@ -21,7 +21,7 @@ export interface SharedOptions {
   /** Assignments that one tree may hold, deletions that are remembered included. Default 100,000. */
   readonly maxRegisters?: number | undefined;
   /** Throws to reject what the state would be. Not asynchronous. */
-  check?(next: unknown, changes: readonly Assignment[], context: WriteContext): void;
+  readonly check?: ((next: unknown, changes: readonly Assignment[], context: WriteContext) => void) | undefined;
 }
 
 export interface SharedAuthority extends Authority<SharedOp, SharedEntry> {

@@ -2,31 +2,41 @@
  * `channel(sync, ref)` on the server: events in one order, published by whoever may, kept for a while.
  *
  * Always: an event is validated by its schema before it is kept; `from` is the server's word.
- * Rules: docs/protocol.md CHANNEL1-CHANNEL6.
+ * Rules: docs/protocol/channels.md CHANNEL1-CHANNEL22.
  */
 import type { ChannelEvents, Pattern, Ref } from "../core/definitions.ts";
 import { toRef } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { InputOf, OutputOf } from "../core/schema.ts";
 import { validate } from "../core/schema.ts";
-import { callAll } from "../core/store.ts";
+import { callAll, type Readable } from "../core/store.ts";
 import { type ChannelEntry, createChannelAuthority } from "../kind/channel.ts";
-import type { AppendResult, Durability, Retention } from "../topic/log.ts";
+import type { AppendResult, Durability, LogRecord, Retention } from "../topic/log.ts";
 import { ownBudget } from "../wire/packer.ts";
+import { createReaders, type Subscribers } from "./channel-readers.ts";
+import { createWildcards, type Wildcards } from "./channel-wildcards.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
+import { type GroupOptions, type GroupStats, groupTopic, hostGroup } from "./groups.ts";
 import type { Topic } from "./topic.ts";
 import { type Hosted, quiet } from "./topics.ts";
 
 type ParamValues = { readonly [name: string]: string };
 
-export interface ServerChannelOptions {
-  /** Asked for `read` and for `publish`. */
+export interface ServerChannelOptions<E extends ChannelEvents = ChannelEvents> {
+  /** Asked for `read`, for `publish`, and for a group's `consume`. */
   readonly authorize?: Authorize;
   /** What a late joiner can still be given. Default 1 024 events, 1 MiB; where they are stored, 100 000 events, 7 days. */
   readonly retention?: Partial<Retention>;
   /** Default `strict` where the server has a storage. */
   readonly durability?: Durability;
+  /** Consumer groups by name: what they are given is work. */
+  readonly groups?: { readonly [name: string]: GroupOptions<E> };
+  /**
+   * Of a pattern: clients may subscribe to all of its channels at once, by `room/*`. `whole`: who may read the wildcard, reads every
+   * channel of it. `each`: and `authorize` is asked for every event's own channel, too; its answer has to come at once. Default: no.
+   */
+  readonly wildcards?: Wildcards;
 }
 
 /** What became of an event that the server published. */
@@ -52,6 +62,10 @@ export interface ServerChannel<E extends ChannelEvents> {
   publish<N extends Extract<keyof E, string>>(event: N, data: InputOf<E[N]>): Published;
   /** Calls `run` for each event from now on, whoever published it. */
   subscribe(run: (message: ServerMessage<E>) => void): () => void;
+  /** Who reads it, wildcards not counted; told at the end of the turn in which that changed. */
+  readonly subscribers: Readable<Subscribers>;
+  /** Undefined until a consumer of this group has come. */
+  group(name: string): GroupStats | undefined;
 }
 
 export interface ChannelFamily<E extends ChannelEvents, P> {
@@ -63,17 +77,17 @@ export interface ChannelFamily<E extends ChannelEvents, P> {
 export function channel<E extends ChannelEvents, P extends ParamValues>(
   server: object,
   pattern: Pattern<"channel", E, P>,
-  options?: ServerChannelOptions,
+  options?: ServerChannelOptions<NoInfer<E>>,
 ): ChannelFamily<E, P>;
 export function channel<E extends ChannelEvents>(
   server: object,
   ref: Ref<"channel", E> | string,
-  options?: ServerChannelOptions,
+  options?: ServerChannelOptions<NoInfer<E>>,
 ): ServerChannel<E>;
 export function channel<E extends ChannelEvents>(
   server: object,
   target: Ref<"channel", E> | Pattern<"channel", E, never> | string,
-  options: ServerChannelOptions = {},
+  options: ServerChannelOptions<E> = {},
 ): ServerChannel<E> | ChannelFamily<E, never> {
   const core = coreOf(server);
   const ref = toRef<"channel", E>("channel", target as Ref<"channel", E> | string) as
@@ -82,8 +96,16 @@ export function channel<E extends ChannelEvents>(
   const { events } = ref.options as { events?: ChannelEvents };
   const handles = new Map<string, ServerChannel<E>>();
   const host = (name: string): Hosted | Promise<Hosted> =>
-    hostChannel(core, name, events, options, (handle) => void handles.set(name, handle as unknown as ServerChannel<E>));
+    hostChannel(core, name, {
+      events,
+      options,
+      groups,
+      heard: (first, records) => wildcards?.heard(name, first, records),
+      onHandle: (handle) => void handles.set(name, handle as unknown as ServerChannel<E>),
+    });
   core.topics.declare({ kind: "channel", pattern: ref.pattern, authorize: options.authorize, writeAction: "publish", host });
+  const groups = declareGroups(core, ref.pattern, options as unknown as ServerChannelOptions);
+  const wildcards = options.wildcards && createWildcards(core, ref.pattern, options.wildcards, options);
 
   if (typeof ref !== "function") {
     const opening = core.topics.open(ref.topic);
@@ -99,18 +121,26 @@ export function channel<E extends ChannelEvents>(
     list: ({ prefix = "" } = {}) => [...handles.keys()].filter((name) => name.startsWith(prefix)),
     delete(params: never) {
       const { topic } = ref(params);
+      for (const name of groups.names) core.topics.delete(groupTopic(topic, name), "deleted");
       core.topics.delete(topic, "deleted");
       handles.delete(topic);
     },
   };
 }
 
+interface ChannelHost {
+  readonly events: ChannelEvents | undefined;
+  readonly options: Omit<ServerChannelOptions, "groups">;
+  readonly groups: Groups;
+  /** Told what was appended. */
+  heard(first: number, records: readonly LogRecord[]): void;
+  onHandle(handle: ServerChannel<ChannelEvents>): void;
+}
+
 function hostChannel(
   core: ServerCore,
   name: string,
-  events: ChannelEvents | undefined,
-  options: ServerChannelOptions,
-  onHandle: (handle: ServerChannel<ChannelEvents>) => void,
+  { events, options, groups, heard, onHandle }: ChannelHost,
 ): Hosted | Promise<Hosted> {
   const { topics, env } = core;
   const schemas = events && new Map(Object.entries(events));
@@ -123,7 +153,8 @@ function hostChannel(
     },
   });
   const listeners = new Set<(message: ServerMessage<ChannelEvents>) => void>();
-  const heard = (offset: number, [event, data, from]: ChannelEntry): void => {
+  const readers = createReaders(env);
+  const tell = (offset: number, [event, data, from]: ChannelEntry): void => {
     if (!listeners.size) return;
     try {
       callAll(listeners, { event, data, from, offset });
@@ -136,18 +167,20 @@ function hostChannel(
     kind: "channel",
     catchUp: "gap",
     retention: options.retention,
-    durability: options.durability ?? core.durability ?? "strict",
+    durability: durabilityOf(core, options),
     snapshot: () => undefined,
   });
   let topic: Topic | undefined;
   const append = (opened: Topic, entry: Uint8Array): Published => {
+    const { fault } = opened;
+    if (fault) return new Stored(() => Promise.reject(fault));
     const result = topics.append(opened, [{ entry }]);
     const offset = opened.log.decided;
     const answer = (outcome: AppendResult): number => {
       if (outcome === "stored") return offset;
-      throw opened.log.fault ?? new SyncError("read-only", "The log cannot store now.");
+      throw opened.fault ?? new SyncError("read-only", "The log cannot store now.");
     };
-    if (!(result instanceof Promise)) return new Stored(() => Promise.resolve(answer(result)));
+    if (!(result instanceof Promise)) return new Stored(async () => answer(result));
     const stored = quiet(result.then(answer));
     return new Stored(() => stored);
   };
@@ -168,14 +201,17 @@ function hostChannel(
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    subscribers: readers,
+    group: (group) => groups.stats(name, group),
   });
 
   const ready = (opened: Topic): Hosted => {
     topic = opened;
+    readers.follow(opened);
     topic.log.onRecords((first, records) => {
+      heard(first, records);
       if (!listeners.size) return;
-      for (const [index, { entry }] of records.entries())
-        heard(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
+      for (const [index, { entry }] of records.entries()) tell(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
     });
     return {
       topic,
@@ -188,6 +224,38 @@ function hostChannel(
   };
   return created instanceof Promise ? created.then(ready) : ready(created);
 }
+
+const durabilityOf = (core: ServerCore, { durability }: { readonly durability?: Durability }): Durability =>
+  durability ?? core.durability ?? "strict";
+
+interface Groups {
+  readonly names: readonly string[];
+  stats(topic: string, group: string): GroupStats | undefined;
+}
+
+/** Each group of a channel is a topic below it, opened when a consumer comes. */
+function declareGroups(core: ServerCore, pattern: string, { groups = {}, authorize, ...rest }: ServerChannelOptions): Groups {
+  const durability = durabilityOf(core, rest);
+  const stats = new Map<string, () => GroupStats>();
+  for (const [group, options] of Object.entries(groups)) {
+    if (!groupName.test(group)) throw new SyncError("invalid", `"${group}" is no name for a group: letters, digits, - and _.`);
+    const suffix = groupTopic("", group);
+    core.topics.declare({
+      kind: "group",
+      pattern: pattern + suffix,
+      authorize,
+      writeAction: "consume",
+      async host(name) {
+        const { topic: parent } = await core.topics.open(name.slice(0, -suffix.length));
+        const onStats = (get: () => GroupStats): void => void stats.set(name, get);
+        return hostGroup({ core, name, parent, durability, options, onStats });
+      },
+    });
+  }
+  return { names: Object.keys(groups), stats: (topic, group) => stats.get(groupTopic(topic, group))?.() };
+}
+
+const groupName = /^[\w-]{1,64}$/;
 
 /** Makes its promise when it is asked for: most who publish never do. */
 class Stored implements Published {

@@ -70,6 +70,8 @@ export class Connection implements TransportHandlers {
   readonly offersSync: boolean;
   /** Set by hello. */
   session: Session | undefined;
+  /** Which of its session's connections it is, from 1. */
+  line = 0;
   /** Mostly one: an array costs less than a map. */
   subscriptions: readonly Subscription[] = none;
   /** Answers of `authorize` for writing that are waited for, by topic: a renewed subscription waits for the same, so writes keep their order. */
@@ -419,7 +421,7 @@ export class Connection implements TransportHandlers {
   #overtaken(subscription: Subscription): boolean {
     const { topic, feed } = subscription;
     const snapshot = topic.catchUp === "snapshot" ? topic.snapshot(feed) : undefined;
-    const at = snapshot ? snapshot.offset : feed.tail.first - 1;
+    const at = snapshot ? snapshot.offset : Math.min(feed.tail.first, topic.first) - 1;
     if (snapshot) {
       subscription.state = "snapshot";
       subscription.snapshot = { ...snapshot, next: 0 };

@@ -52,6 +52,8 @@ export interface ServerCore {
   readonly counters: Counters;
   /** What the application declared for events and requests. */
   readonly events: Events;
+  /** The server is closing, or closed. */
+  readonly ended: boolean;
   readonly users: Users;
   /** Pushes an event to the user's connections; `toPlain`: to those of plain Sente peers alone. */
   push(userId: string, name: string, data: unknown, toPlain?: boolean): void;

@@ -22,6 +22,7 @@ import { readTyped } from "../session/messages/upgrade.ts";
 import { createBucket, type Rate, waitMs } from "../tail/bucket.ts";
 import { defaultBudget } from "../wire/packer.ts";
 import type { Capable } from "./capable.ts";
+import { createChannelRequests } from "./channel-requests.ts";
 import { type Connection, pauseReasons } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./handlers.ts";
@@ -73,6 +74,7 @@ export function createInbound({
   capable,
 }: InboundHost): Inbound {
   const { env, limits, counters } = core;
+  const channels = createChannelRequests(core);
   const wireLimits: WireLimits = {
     maxFrameBytes: limits.maxFrameBytes,
     maxSubscriptions: limits.maxSubscriptions,
@@ -158,7 +160,8 @@ export function createInbound({
     switch (id) {
       case sync.hello:
         // A server that is still opening its storage does not know its sessions yet.
-        if (core.opening) void core.opening.then(() => connection.closed || hello(connection, data, callback));
+        // One that cannot open it has reported that.
+        if (core.opening) core.opening.then(() => connection.closed || hello(connection, data, callback)).catch(() => {});
         else hello(connection, data, callback);
         return true;
       case sync.subscribe: {
@@ -186,7 +189,7 @@ export function createInbound({
         moves.leave(connection);
         return true;
       default:
-        return false;
+        return channels.hear(connection, id, data, callback);
     }
   };
 

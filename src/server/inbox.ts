@@ -4,21 +4,31 @@
  * Every user has a topic `inbox/<user>` that this user alone reads, whatever `authorize` says, and that others write to where it
  * says yes to `relay`. Our clients have it as a topic; to a user's plain Sente peers each stored message is pushed, once.
  * Always: a message is validated, stamped and stored before anybody is told of it; who sent it is the session's word.
- * Rules: docs/protocol/inbox.md INBOX1-INBOX12, RELAY1-RELAY8.
+ * Rules: docs/protocol/inbox.md INBOX1-INBOX8, INBOX12, INBOX14, RELAY3, RELAY4.
  */
 import { topicName } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import type { AnyEvents, DataArgs, EventName, EventShape, Events } from "../core/events.ts";
 import { validate } from "../core/schema.ts";
-import { emptyInbox, type InboxEntry, type InboxOp, type InboxState, inboxPattern } from "../kind/inbox.ts";
+import {
+  type ClientAddress,
+  emptyInbox,
+  groupPattern,
+  type InboxEntry,
+  type InboxOp,
+  type InboxState,
+  inboxPattern,
+  type MessageExtra,
+} from "../kind/inbox.ts";
 import { createInboxAuthority, type InboxRetention, type InboxRules } from "../kind/inbox-authority.ts";
 import type { AppendResult, Durability } from "../topic/log.ts";
 import { ownBudget } from "../wire/packer.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
+import { hostGroup, type OpenInbox, resumeGroups } from "./inbox-group.ts";
 import type { Server } from "./server.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted } from "./topics.ts";
+import type { Hosted, NewEntry } from "./topics.ts";
 
 export interface InboxOptions {
   /** Asked for `relay`, with the receiver as `params.user`; the server's own `authorize` is asked too. */
@@ -54,7 +64,7 @@ export interface ServerInbox<E extends Events = AnyEvents> {
 
 const defaultInboxRetention: InboxRetention = { maxEntries: 1000, maxBytes: 1024 * 1024, maxAgeMs: 30 * 24 * 3_600_000 };
 
-interface Box extends Hosted {
+interface Box extends Hosted, OpenInbox {
   /** Stores what the server does to it; its offset. Throws SyncError. */
   add(op: InboxOp): number | Promise<number>;
 }
@@ -63,25 +73,34 @@ interface Box extends Hosted {
 export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: InboxOptions = {}): ServerInbox<E> {
   const core = coreOf(server);
   const counters = { stored: 0, missed: 0, pushed: 0 };
-  const check = checker(core.events);
+  const check = createCheck(core.events);
+  const allow = options.authorize ?? (() => true);
+  const durability = options.durability ?? core.durability ?? "strict";
+  const open = async (user: string): Promise<Box> => (await core.topics.open(topicName(inboxPattern, { user }))) as Box;
   core.topics.declare({
     kind: "inbox",
     pattern: inboxPattern,
-    authorize(request) {
-      if (request.action === "read") return request.user.id === request.params["user"];
-      return options.authorize ? options.authorize(request) : true;
-    },
+    authorize: (request) => (request.action === "read" ? request.user.id === request.params["user"] : allow(request)),
     // To mark what was read is part of reading.
     writeAction: (user, params) => (user.id === params["user"] ? "read" : "relay"),
-    host: (name, params) => hostInbox(core, name, params["user"] as string, options, check, counters),
+    host: (name, params) => hostInbox(core, name, params["user"] as string, { ...options, durability }, check, counters),
   });
+  core.topics.declare({
+    kind: "relay",
+    pattern: groupPattern,
+    authorize: (request) => request.action !== "read" && allow(request),
+    writeAction: "relay",
+    host: (name, params) =>
+      hostGroup({ core, durability, open, check: (event, data) => check(event, data, false) }, name, params["topic"] as string),
+  });
+  void resumeGroups(core);
 
   return {
     counters,
     notify(userId, event, ...[data]) {
       const name = topicName(inboxPattern, { user: userId });
       const op: InboxOp = [0, event, check(event, data ?? null, false)];
-      const stored = (async (): Promise<number> => ((await core.topics.open(name)) as Box).add(op))();
+      const stored = open(userId).then((box) => box.add(op));
       let asked = false;
       stored.catch((error: unknown) => asked || core.report(error, name));
       return {
@@ -94,8 +113,11 @@ export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: 
   };
 }
 
+/** The data to keep; throws SyncError for what its schema refuses. */
+type Check = (event: string, data: unknown, isReply: boolean) => unknown;
+
 /** The events' schemas: of their data, and for an answer of their replies. */
-function checker(events: Events): InboxRules["check"] {
+function createCheck(events: Events): Check {
   const shapes = new Map<string, EventShape>(Object.entries(events));
   return (event, data, isReply) => {
     const shape = shapes.get(event);
@@ -108,8 +130,8 @@ function hostInbox(
   core: ServerCore,
   name: string,
   user: string,
-  options: InboxOptions,
-  check: InboxRules["check"],
+  options: InboxOptions & { readonly durability: Durability },
+  check: Check,
   counters: { stored: number; missed: number; pushed: number },
 ): Box | Promise<Box> {
   const { topics, users, env } = core;
@@ -118,7 +140,6 @@ function hostInbox(
     user,
     retention,
     overflow: options.overflow ?? "drop-oldest",
-    check,
     measure: (event, data) => topics.pack([event, data]).length,
     isPresent: (replica) => users.of(user).some(({ session }) => session?.replica === replica),
   });
@@ -143,13 +164,20 @@ function hostInbox(
     log.onRecords((_, records) => {
       for (const { entry } of records) pushPlain(core.kept.unpack(entry, ownBudget) as InboxEntry);
     });
-    const add = (op: InboxOp): number | Promise<number> => {
-      if (log.fault) throw log.fault;
-      const entry = authority.decide(op, { replica: null, user: undefined, nowMs: env.nowMs() });
-      if (entry === undefined) return log.decided;
+    /** Makes it part of the state; what to append for that. */
+    const prepare = (op: InboxOp, from: ClientAddress | null): NewEntry[] => {
+      const user = from ? { id: from.user } : undefined;
+      const entry = authority.decide(op, { replica: from?.replica ?? null, user, nowMs: env.nowMs() });
+      if (entry === undefined) return [];
       const packed = topics.pack(entry);
       apply(entry);
-      const result = topics.append(topic, [{ entry: packed }]);
+      return [{ entry: packed }];
+    };
+    const add = (op: InboxOp): number | Promise<number> => {
+      if (topic.fault) throw topic.fault;
+      const entries = prepare(op, null);
+      if (!entries.length) return log.decided;
+      const result = topics.append(topic, entries);
       const offset = log.decided;
       const answer = (outcome: AppendResult): number => {
         if (outcome === "stored") return offset;
@@ -160,12 +188,16 @@ function hostInbox(
     return {
       topic,
       add,
+      take: (event, data, from) => ({ topic, entries: prepare([0, event, data], from) }),
       viewFor() {
         // Who reads it now is to find nothing that is too old.
-        if (!log.fault) void Promise.resolve(add([2])).catch((error: unknown) => core.report(error, name));
+        if (!topic.fault) void Promise.resolve(add([2])).catch((error: unknown) => core.report(error, name));
         return topic;
       },
-      decide: (op, context) => authority.decide(op as InboxOp, context),
+      decide(op, context) {
+        const isMessage = Array.isArray(op) && op[0] === 0 && typeof op[1] === "string";
+        return authority.decide(isMessage ? checked(op, check) : (op as InboxOp), context);
+      },
       apply,
       close() {},
     };
@@ -175,12 +207,17 @@ function hostInbox(
     kind: "inbox",
     catchUp: "snapshot",
     retention,
-    durability: options.durability ?? core.durability ?? "strict",
+    durability: options.durability,
     snapshot: authority.snapshot,
     load: (state) => authority.load(state ?? emptyInbox),
     replay: (entry) => authority.apply(entry as InboxEntry),
   });
   return created instanceof Promise ? created.then(ready) : ready(created);
+}
+
+function checked([, event, data, extra]: readonly unknown[], check: Check): InboxOp {
+  const isReply = (extra as MessageExtra | null | undefined)?.reply !== undefined;
+  return [0, event as string, check(event as string, data, isReply), extra as MessageExtra];
 }
 
 const isPlain = ({ offersSync }: { readonly offersSync: boolean }): boolean => !offersSync;

@@ -261,6 +261,9 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     delivery,
     counters,
     events: options.events ?? {},
+    get ended() {
+      return ended;
+    },
     users,
     push(userId, name, data, toPlain = false) {
       const piece = packing(name, data);
@@ -485,7 +488,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     for (const connection of connections) {
       switch (check(connection, now, keepalive, limits.stuckMs)) {
         case "ping":
-          connection.control(ping);
+          connection.control(connection.framer.message(ping));
           break;
         case "silent":
           counters.closedSilent++;
@@ -504,15 +507,18 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     sessions.sweep();
     if (connections.size || sessions.size) armSweep();
   };
-  const ping = framer.message(new Keyword("chsk/ws-ping"));
+  const ping = new Keyword("chsk/ws-ping");
 
   /** Resolves when all that was read is answered. */
   const drained = (drainMs: number): Promise<void> => {
     const untilMs = env.monotonicMs() + drainMs;
     for (const connection of connections) connection.pauseReading(pauseReasons.drain);
+    /** Also an answer that only the socket still holds is lost with it. */
+    const isBusy = ({ openCallbacks, waiting, transport }: Connection): boolean =>
+      openCallbacks + waiting + transport.bufferedBytes > 0;
     return new Promise((resolve) => {
       const look = (): void => {
-        const busy = topics.storing ?? [...connections].some(({ openCallbacks }) => openCallbacks > 0);
+        const busy = topics.storing ?? [...connections].some(isBusy);
         if (busy && env.monotonicMs() < untilMs) env.setTimer(look, drainLookMs);
         else resolve();
       };
@@ -590,10 +596,14 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     async close({ drain = false, drainMs = 3000 } = {}) {
       ended = true;
       if (drain) await drained(drainMs);
+      // What this turn changed is an entry only at its end.
+      delivery.flush();
       const doorsClosed = doors.close();
       for (const connection of [...connections]) {
         connection.flush();
         close(connection, closeCodes.goingAway, "server closing");
+        // Only its goodbye is heard of what it still says.
+        connection.resumeReading(pauseReasons.drain);
         // Nobody can come for it any more.
         if (connection.polled) connection.transport.terminate();
       }

@@ -21,6 +21,10 @@ export interface Session {
   /** Mostly one: an array costs less than a set. */
   connections: readonly Connection[];
   idleSinceMs: number;
+  /** Connections so far. */
+  lines: number;
+  /** Of those, the newest that has written. */
+  writingLine: number;
 }
 
 export interface Sessions {
@@ -56,6 +60,8 @@ export function createSessions(
         replica: resumed ? facts.replica : randomHex(env, 4),
         connections: [],
         idleSinceMs: 0,
+        lines: 0,
+        writingLine: 0,
       };
       sessions.set(session.id, session);
       // Anonymous users have no name but the one that the token proves; of others the newest word counts.
@@ -64,6 +70,7 @@ export function createSessions(
       idle.delete(session);
       session.connections = [...session.connections, connection];
       connection.session = session;
+      connection.line = ++session.lines;
       const { user } = session;
       return { session, resumed, token: tokens().issue({ ...session, userId: user.id, anonymous: isAnonymous(user) }) };
     },

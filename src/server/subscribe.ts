@@ -119,7 +119,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     topic.subscriptions.add(subscription);
     if (subscription.read) topic.readersChanged?.();
     const at: [string, number] = [topic.epoch, start.offset];
-    return { subscription, answer: { id: topic.id, at, recovered: start.recovered, durability: topic.log.durability } };
+    const answer = { id: topic.id, at, recovered: start.recovered, durability: topic.log.durability, ...topic.answer };
+    return { subscription, answer };
   };
 
   return {
@@ -183,7 +184,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
           connection.granting?.delete(id);
           // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
           if (granted.write !== false) granted.write = allowed;
-          decide(granted.write && !connection.current.closed);
+          // Who is gone sends it again over the next line.
+          if (!connection.current.closed) decide(granted.write);
         });
       } else {
         decide(granted.write);

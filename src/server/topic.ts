@@ -7,6 +7,7 @@
  * Always: a feed's tail holds the same offsets as the log's newest; entries enter it only as the log tells them.
  * Rules: docs/protocol.md SUB1-SUB20, LOG1-LOG8.
  */
+import { SyncError } from "../core/errors.ts";
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
 import { type AppendResult, defaultRetention, type LogRecord, type OpenLog, type Retention } from "../topic/log.ts";
@@ -27,6 +28,13 @@ const replayChunk = { maxEntries: 4096, maxBytes: 4 * 1024 * 1024 };
 /** A durable topic saves its state when so much was logged since it did. */
 const saveEvery = { entries: 1000, bytes: 1024 * 1024 };
 
+/** The state at the head of a strict topic, for kinds whose decided state changes in place. The kind folds what is told into it. */
+export interface ToldState {
+  snapshot(): Snapshot;
+  /** What is decided is told: the topic was loaded. */
+  load(snapshot: Snapshot): void;
+}
+
 export interface TopicOptions {
   readonly id: number;
   readonly name: string;
@@ -35,6 +43,8 @@ export interface TopicOptions {
   readonly catchUp: CatchUp;
   readonly retention: Retention;
   readonly snapshot: () => Snapshot;
+  readonly told?: ToldState | undefined;
+  readonly answer?: (() => object) | undefined;
   readonly load?: ((snapshot: Snapshot) => void) | undefined;
   readonly replay?: ((entry: unknown) => void) | undefined;
   /** Called when decided entries were taken back. */
@@ -74,13 +84,16 @@ export class Topic {
   readonly writers: Writers;
   /** The newest append that is on its way to the disk; it resolves when that, and all before it, is stored or is not. */
   storing: Promise<unknown> | undefined;
+  /** While what could not be stored is taken back: nothing can be decided, and nobody knows whose writes are there. */
+  recovering: Promise<void> | undefined;
   /** The state at the head, of a strict topic. */
   #told: Snapshot;
   /** States that were decided and are not yet told, by offset. */
   #decided: { readonly offset: number; readonly state: Snapshot }[] = [];
+  /** False: with the next append. A log keeps what is behind a snapshot, and without one might forget whose writes it had. */
+  #hasSaved = true;
   /** Since the last snapshot that was saved. */
   #unsaved = { entries: 0, bytes: 0 };
-  #recovering: Promise<void> | undefined;
   /** Entries before this one are too old. */
   #fresh = 1;
   /** When the first that is not was decided. */
@@ -131,7 +144,7 @@ export class Topic {
       if (fresh >= 0) this.#freshMs = (records[fresh] as LogRecord).atMs;
     }
     // What a durable log keeps longer, it keeps for its writers' sake.
-    if (log.durability === "memory") log.trim(this.#fresh);
+    if (log.durability === "memory") void log.trim(this.#fresh);
     if (this.first > this.head) for (const { tail } of this.#feeds.values()) tail.clear();
   }
 
@@ -143,6 +156,9 @@ export class Topic {
     const first = Math.max(this.first, this.head - maxEntries + 1);
     const records = this.log.read(first, { maxEntries, maxBytes: Number.POSITIVE_INFINITY });
     const create = (found: Awaited<typeof records>): Feed => {
+      // Two may have come for it while the log read; one that is not in the table is told of no entries.
+      const made = this.#feeds.get(framer);
+      if (made) return made;
       const feed: Feed = {
         framer,
         tail: createTail({ maxEntries, maxBytes, firstIndex: first }),
@@ -216,9 +232,16 @@ export class Topic {
     return compact ? framer.compactEntries(this.id, tail, first, last) : framer.entries(this.id, tail, first, last);
   }
 
+  /** What else the answer to a subscription says. */
+  get answer(): object | undefined {
+    return this.#options.answer?.();
+  }
+
   /** The state at the head, which is what readers are told: more may be decided. */
   state(): Snapshot {
-    return this.log.durability === "strict" ? this.#told : this.#options.snapshot();
+    const { told, snapshot } = this.#options;
+    if (this.log.durability !== "strict") return snapshot();
+    return told ? told.snapshot() : this.#told;
   }
 
   /** Makes state and writers what the log says. */
@@ -245,36 +268,90 @@ export class Topic {
       }
       if (!records.length) break;
     }
-    this.#told = this.#options.snapshot();
+    const { told, snapshot: decided } = this.#options;
+    if (told) told.load(decided());
+    else this.#told = decided();
     this.#unsaved = { entries: next - 1 - (snapshot?.offset ?? 0), bytes: 0 };
+    this.#hasSaved = snapshot !== undefined || !this.#isTight;
   }
 
   /** Appends to a durable log, and follows that to its end: what is not stored is taken out of the state again. */
   append(records: readonly LogRecord[], report: (error: unknown) => void): AppendResult | Promise<AppendResult> {
     const { log, epoch } = this;
-    const appending = log.append(records, { epoch, offset: log.decided });
-    if (log.durability === "memory") return appending;
-    if (log.durability === "strict") this.#decided.push({ offset: log.decided, state: this.#options.snapshot() });
-    this.#save(records, report);
-    if (!(appending instanceof Promise)) return appending;
-    const done = appending.then(async (result) => {
-      // What was appended behind it failed as well, and is taken back with it.
-      if (result !== "stored") await (this.#recovering ??= this.#recover());
-      if (this.storing === done) this.storing = undefined;
-      return result;
-    });
-    this.storing = done;
-    return done;
+    if (log.durability === "memory") return log.append(records, { epoch, offset: log.decided });
+    let appending: AppendResult | Promise<AppendResult>;
+    try {
+      appending = log.append(records, { epoch, offset: log.decided });
+    } catch (error) {
+      return this.refused(error);
+    }
+    return this.follow(records, appending, report);
   }
 
-  /** Back to what the log has. */
+  /** The log threw at an append: what was decided is taken back, and whoever asked is told why. */
+  refused(error: unknown): Promise<AppendResult> {
+    return this.#settled(this.#behind(undefined).then(() => Promise.reject(error)));
+  }
+
+  /** Follows an append that was made for it, alone or together with other topics. */
+  follow(
+    records: readonly LogRecord[],
+    appending: AppendResult | Promise<AppendResult>,
+    report: (error: unknown) => void,
+  ): AppendResult | Promise<AppendResult> {
+    const { log } = this;
+    if (log.durability === "memory") return appending;
+    if (appending !== "stored" && !(appending instanceof Promise)) return this.#settled(this.#behind(appending));
+    const { told, snapshot } = this.#options;
+    if (log.durability === "strict" && !told) this.#decided.push({ offset: log.decided, state: snapshot() });
+    this.#save(records, report);
+    return appending instanceof Promise ? this.#settled(appending) : appending;
+  }
+
+  /** Why nothing can be decided now: the log stores nothing, or the state is on its way back to what is stored. */
+  get fault(): SyncError | undefined {
+    const { fault } = this.log;
+    if (fault || !this.recovering) return fault;
+    return new SyncError("read-only", "What could not be stored is being taken back.", { retry: "later" });
+  }
+
+  /** An answer that came at once: it is to be told, and the state taken back, behind those of what is still on its way. */
+  async #behind<T>(answer: T): Promise<T> {
+    await this.storing;
+    return answer;
+  }
+
+  /** What was appended behind one that failed has failed as well, and is taken back with it. */
+  #settled(appending: Promise<AppendResult>): Promise<AppendResult> {
+    const settle = async (): Promise<AppendResult> => {
+      let result: AppendResult | undefined;
+      try {
+        result = await appending;
+        return result;
+      } finally {
+        if (result !== "stored") await (this.recovering ??= this.#recover());
+        if (this.storing === over) this.storing = undefined;
+      }
+    };
+    const done = settle();
+    const over = done.catch(() => {});
+    this.storing = over;
+    // Behind whoever waits for the append before: a writer's answers come in the order of its writes.
+    return over.then(() => done);
+  }
+
+  /** The log may forget records before they are many enough to be saved. */
+  get #isTight(): boolean {
+    const { retention, writers } = this.#options;
+    const { maxEntries, maxBytes, maxAgeMs } = retention;
+    return maxEntries < saveEvery.entries || maxBytes < saveEvery.bytes || maxAgeMs < writers.rememberMs;
+  }
+
+  /** Back to what the log has. Where that cannot be read, the topic stays as it is until the server starts anew. */
   async #recover(): Promise<void> {
-    try {
-      await this.load();
-      this.#options.recovered?.();
-    } finally {
-      this.#recovering = undefined;
-    }
+    await this.load();
+    this.recovering = undefined;
+    this.#options.recovered?.();
   }
 
   /** Now and then, so that a start reads no more than that. */
@@ -282,12 +359,18 @@ export class Topic {
     const unsaved = this.#unsaved;
     unsaved.entries += records.length;
     for (const { entry } of records) unsaved.bytes += entry.length;
-    if (unsaved.entries < saveEvery.entries && unsaved.bytes < saveEvery.bytes) return;
+    if (this.#hasSaved && unsaved.entries < saveEvery.entries && unsaved.bytes < saveEvery.bytes) return;
+    this.#hasSaved = true;
     this.#unsaved = { entries: 0, bytes: 0 };
     const { kept, snapshot, nowMs } = this.#options;
     const state = toBytes(kept.pack([snapshot() ?? null, this.writers.dump(nowMs())]));
     const saving = this.log.saveSnapshot({ offset: this.log.decided, state });
-    if (saving instanceof Promise) saving.catch(report);
+    if (saving instanceof Promise) {
+      saving.catch((error: unknown) => {
+        this.#hasSaved = !this.#isTight;
+        report(error);
+      });
+    }
   }
 
   /** The state at the head, as the frames that carry it. */

@@ -5,8 +5,9 @@
  * in a server's life.
  * Rules: docs/protocol.md TOPIC1-TOPIC7.
  */
-import type { Env } from "../core/env.ts";
+
 import { encodeParam } from "../core/definitions.ts";
+import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { CatchUp, Snapshot, WriteContext } from "../kind/kind.ts";
@@ -25,7 +26,7 @@ import type { Delivery } from "./delivery.ts";
 import { toBytes } from "./frames.ts";
 import type { Action, Authorize } from "./grants.ts";
 import type { Subscription } from "./subscription.ts";
-import { Topic } from "./topic.ts";
+import { type ToldState, Topic } from "./topic.ts";
 import type { Origin, WritersLimits } from "./writers.ts";
 
 /** What a kind does for one open topic. */
@@ -51,6 +52,12 @@ export interface NewEntry {
   readonly origin?: Origin | undefined;
 }
 
+/** One topic's entries of an append to several. */
+export interface TopicPart {
+  readonly topic: Topic;
+  readonly entries: readonly NewEntry[];
+}
+
 /** What the application declared: one topic or a pattern of them. */
 export interface Declaration {
   readonly kind: string;
@@ -73,8 +80,11 @@ export interface NewTopic {
   readonly retention?: Partial<Retention> | undefined;
   /** Default: the server's. Where it has no storage, everything is in memory. */
   readonly durability?: Durability | undefined;
-  /** The state that was decided; for kinds with state an immutable value. */
+  /** The state that was decided; for kinds with state an immutable value, unless there is `told`. */
   readonly snapshot: () => Snapshot;
+  readonly told?: ToldState | undefined;
+  /** What else the answer to a subscription says. */
+  readonly answer?: () => object;
   /** Makes that the state; undefined: as it is at offset 0. Only kinds that can be durable have it. */
   readonly load?: (snapshot: Snapshot) => void;
   /** Folds an entry from the log into the state. */
@@ -98,6 +108,10 @@ export interface Topics {
    * Where they cannot be stored the state goes back to what is, and the answer says so.
    */
   append(topic: Topic, entries: readonly NewEntry[]): AppendResult | Promise<AppendResult>;
+  /** The same to several topics: all or nothing where their log can do that, else each by itself; the answers in the order of the parts. */
+  appendAll(parts: readonly TopicPart[]): Promise<readonly AppendResult[]>;
+  /** Names of topics that the storage has, opened or not. */
+  stored(prefix: string): Promise<readonly string[]>;
   /** The newest append, of any topic, while it is on its way to the disk; those before it are there with it. */
   readonly storing: Promise<unknown> | undefined;
   /** Closes what is open, once what is on its way is stored. */
@@ -156,6 +170,23 @@ export function createTopics(host: TopicsHost): Topics {
     return log.durability === "memory" ? created : created.load().then(() => created);
   };
 
+  const recordsOf = (entries: readonly NewEntry[]): LogRecord[] => {
+    const atMs = host.env.nowMs();
+    return entries.map(({ entry, origin }) =>
+      origin ? { entry, atMs, origin: toBytes(host.kept.pack(origin)) } : { entry, atMs },
+    );
+  };
+
+  const track = (result: AppendResult | Promise<AppendResult>): AppendResult | Promise<AppendResult> => {
+    if (!(result instanceof Promise)) return result;
+    const over = (): void => {
+      if (storing === done) storing = undefined;
+    };
+    const done: Promise<unknown> = result.then(over, over);
+    storing = done;
+    return result;
+  };
+
   return {
     declare(declaration) {
       const { pattern } = declaration;
@@ -202,19 +233,37 @@ export function createTopics(host: TopicsHost): Topics {
         : create(topic, opened, retention);
     },
     pack: (entry) => toBytes(host.kept.pack(entry)),
-    append(topic, entries) {
-      const atMs = host.env.nowMs();
-      const records: LogRecord[] = entries.map(({ entry, origin }) =>
-        origin ? { entry, atMs, origin: toBytes(host.kept.pack(origin)) } : { entry, atMs },
-      );
-      const result = topic.append(records, (error) => host.report(error, topic.name));
-      if (result instanceof Promise) {
-        const done = result.finally(() => {
-          if (storing === done) storing = undefined;
-        });
-        storing = done;
+    append: (topic, entries) => track(topic.append(recordsOf(entries), (error) => host.report(error, topic.name))),
+    appendAll(parts) {
+      const log = host.storage();
+      const atomic = log && !(log instanceof Promise) && log.features.atomicTopics ? log : undefined;
+      const made = parts.map(({ topic, entries }) => ({ topic, records: recordsOf(entries) }));
+      const joint = made.filter(({ topic }) => topic.log.durability !== "memory");
+      // At once: what the entries did to the states is there already, and nothing may come between.
+      let appending: AppendResult | Promise<AppendResult> | undefined;
+      let thrown: { readonly error: unknown } | undefined;
+      try {
+        appending = atomic?.appendAll?.(
+          joint.map(({ topic, records }) => {
+            return { log: topic.log, records, expect: { epoch: topic.epoch, offset: topic.log.decided } };
+          }),
+        );
+      } catch (error) {
+        thrown = { error };
       }
-      return result;
+      return Promise.all(
+        made.map(({ topic, records }) => {
+          const report = (error: unknown): void => host.report(error, topic.name);
+          const isJoint = topic.log.durability !== "memory";
+          if (isJoint && thrown) return topic.refused(thrown.error);
+          const joined = isJoint ? appending : undefined;
+          return Promise.resolve(track(joined ? topic.follow(records, joined, report) : topic.append(records, report)));
+        }),
+      );
+    },
+    async stored(prefix) {
+      const log = await host.storage();
+      return (await log?.list(prefix)) ?? [];
     },
     delete(name, code) {
       const hosted = open.get(name);
@@ -228,7 +277,8 @@ export function createTopics(host: TopicsHost): Topics {
     },
     async close() {
       // One that is still being opened has nothing that anybody wrote.
-      await Promise.all([...open.values()].map((hosted) => (hosted instanceof Promise ? undefined : hosted.topic.storing)));
+      const opened = [...open.values()].flatMap((hosted) => (hosted instanceof Promise ? [] : [hosted.topic.storing]));
+      await Promise.all(opened);
     },
     names: () => open.keys(),
     get storing() {

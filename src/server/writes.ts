@@ -5,11 +5,12 @@
  * answered as it was, and not done again; a log that cannot store takes nothing back that it acknowledged.
  * Rules: docs/protocol/writes.md WRITE1-WRITE12.
  */
-import { SyncError, toWireError, type WireError } from "../core/errors.ts";
+import { isSyncError, SyncError, toWireError, type WireError } from "../core/errors.ts";
 import { sync, type WriteMessage } from "../session/messages/sync.ts";
 import type { AppendResult } from "../topic/log.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import { closeCodes } from "./limits.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Hosted, NewEntry } from "./topics.ts";
@@ -36,50 +37,84 @@ export function createWrites(core: ServerCore): Writes {
     settle(connection, sync.reject, id, seq, error);
   };
 
-  /** Answers one that was decided before, once its record is where it will stay. False: it is new. */
-  const known = (
-    connection: Connection,
-    { topic }: Hosted,
-    session: Session,
-    id: number,
-    seq: number,
-    resent: boolean,
-  ): boolean => {
-    const outcome = topic.writers.outcome(session.id, session.createdMs, seq);
-    // What was never sent before was never written, whatever was forgotten.
-    if (outcome === undefined || (outcome === "unknown" && !resent)) return false;
-    if (outcome === "used" && !resent) {
-      reject(connection, id, seq, toWireError(new SyncError("conflict", `Number ${seq} was passed over.`)));
-    } else if (outcome === "used" || outcome === "unknown") {
-      const error = new SyncError("session-lost", "The server no longer knows what became of this write.");
-      reject(connection, id, seq, toWireError(error));
-    } else if ("error" in outcome) reject(connection, id, seq, outcome.error);
-    else {
-      // It may still be on its way to the disk; if it does not get there, the answer is another one.
-      const { storing } = topic;
-      if (storing) {
-        void storing.then(() => {
-          if (!known(connection, { topic } as Hosted, session, id, seq, true))
+  /** Answers those of a message that were decided before: what is stored side by side together. */
+  const createRepeats = (connection: Connection, { topic }: Hosted, session: Session, id: number) => {
+    let run: { readonly seq: number; readonly offset: number } | undefined;
+    /** Under way to the disk: if they do not get there, the answer is another one. */
+    let early: number[] = [];
+    const repeats = {
+      /** False: it is new. `isSettled`: the disk's answer was waited for already; others may always be on their way. */
+      known(seq: number, resent: boolean, isSettled = false): boolean {
+        const outcome = topic.writers.outcome(session.id, session.createdMs, seq);
+        // What was never sent before was never written, whatever was forgotten.
+        if (outcome === undefined || (outcome === "unknown" && !resent)) return false;
+        if (typeof outcome === "object" && "offset" in outcome) {
+          if (topic.storing && !isSettled) early.push(seq);
+          else {
+            counters.repeatedWrites++;
+            const { offset } = outcome;
+            if (run && offset !== (run.offset && run.offset + 1)) repeats.tell();
+            run = { seq, offset };
+          }
+          return true;
+        }
+        repeats.tell();
+        if (typeof outcome === "object") reject(connection, id, seq, outcome.error);
+        else if (outcome === "used" && !resent) {
+          reject(connection, id, seq, toWireError(new SyncError("conflict", `Number ${seq} was passed over.`)));
+        } else {
+          const error = new SyncError("session-lost", "The server no longer knows what became of this write.");
+          reject(connection, id, seq, toWireError(error));
+        }
+        return true;
+      },
+      /** Before anything else is answered, and at the end. */
+      tell(): void {
+        if (run) acknowledge(connection, id, run.seq, run.offset);
+        run = undefined;
+        const seqs = early;
+        early = [];
+        if (!seqs.length) return;
+        void topic.storing?.then(() => {
+          for (const seq of seqs) {
+            if (repeats.known(seq, true, true)) continue;
+            repeats.tell();
             reject(connection, id, seq, toWireError(new SyncError("read-only", "The log cannot store now.")));
+          }
+          repeats.tell();
         });
-      } else {
-        counters.repeatedWrites++;
-        acknowledge(connection, id, seq, outcome.offset);
-      }
-    }
-    return true;
+      },
+    };
+    return repeats;
   };
 
-  return {
+  const writes: Writes = {
     refuse(connection, { id, firstSeq, ops }, error) {
       for (const index of ops.keys()) reject(connection, id, firstSeq + index, toWireError(error));
     },
-    decide(connection, { name, topic: { id } }, { firstSeq, ops, resent }, allowed) {
+    decide(connection, subscription, message, allowed) {
+      const { name, topic } = subscription;
+      const { id } = topic;
+      const { firstSeq, ops, resent } = message;
       const session = connection.session as Session;
+      const { line } = connection.current;
+      if (line < session.writingLine) {
+        // Its client has given up this line: what still comes on it was sent again on a newer one, and is answered there. What was
+        // rejected there must not be stored here. Whoever is still there sends it again.
+        connection.transport.close(closeCodes.normal, "superseded");
+        return;
+      }
+      session.writingLine = line;
       const hosted = topics.opened(name);
+      if (hosted?.topic.recovering) {
+        const again = (): void =>
+          connection.current.closed ? undefined : writes.decide(connection, subscription, message, allowed);
+        return void hosted.topic.recovering.then(again, (error: unknown) => core.report(error, name));
+      }
       const nowMs = env.nowMs();
       let entries: NewEntry[] = [];
       let seqs: number[] = [];
+      const repeats = hosted && createRepeats(connection, hosted, session, id);
 
       const store = (): void => {
         if (!hosted || !entries.length) return;
@@ -91,22 +126,27 @@ export function createWrites(core: ServerCore): Writes {
         entries = [];
         seqs = [];
         const last = own[own.length - 1] as number;
-        const answer = (result: AppendResult): void => {
-          if (result === "stored") return acknowledge(connection, id, last, offset);
-          const error = toWireError(topic.log.fault ?? new SyncError("read-only", "The log cannot store now."));
-          for (const seq of own) reject(connection, id, seq, error);
+        const refused = (error: unknown): void => {
+          // Whether it is stored is unknown, and so is left to be asked again.
+          if (isSyncError(error, "closed")) return;
+          for (const seq of own) reject(connection, id, seq, toWireError(error));
         };
-        if (stored instanceof Promise) void stored.then(answer);
+        const answer = (result: AppendResult): void => {
+          if (result === "stored") acknowledge(connection, id, last, offset);
+          else refused(topic.fault ?? new SyncError("read-only", "The log cannot store now."));
+        };
+        if (stored instanceof Promise) void stored.then(answer, refused);
         else answer(stored);
       };
 
       for (const [index, op] of ops.entries()) {
         const seq = firstSeq + index;
-        if (hosted && known(connection, hosted, session, id, seq, index < resent)) continue;
+        if (repeats?.known(seq, index < resent)) continue;
+        repeats?.tell();
         try {
           if (!allowed) throw new SyncError("forbidden", `Not allowed to write "${name}".`);
           if (!hosted?.decide) throw new SyncError("unsupported", `Clients do not write "${name}".`);
-          if (hosted.topic.log.fault) throw hosted.topic.log.fault;
+          if (hosted.topic.fault) throw hosted.topic.fault;
           const entry = hosted.decide(op, { replica: session.replica, user: connection.user, nowMs });
           const { writers, log, storing } = hosted.topic;
           if (entry === undefined) {
@@ -131,7 +171,9 @@ export function createWrites(core: ServerCore): Writes {
           reject(connection, id, seq, wire);
         }
       }
+      repeats?.tell();
       store();
     },
   };
+  return writes;
 }

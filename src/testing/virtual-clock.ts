@@ -19,6 +19,8 @@ export interface VirtualClockOptions {
   readonly seed: number | string;
   /** Called with every step and note: a readable timeline. */
   onTrace?(atMs: number, node: string, what: string): void;
+  /** Called between steps, when all that the one before caused has run; what it throws ends the run. */
+  betweenSteps?(): void;
 }
 
 export interface RunOptions {
@@ -101,7 +103,7 @@ const stepsPerTurn = 32;
 const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }).setImmediate;
 
 /** A clock at virtual time 0, which stands still until it is run. */
-export function createVirtualClock({ seed, onTrace }: VirtualClockOptions): VirtualClock {
+export function createVirtualClock({ seed, onTrace, betweenSteps }: VirtualClockOptions): VirtualClock {
   const rng = createRng(seed);
   const tieSeed = hashText(`${seed}/tie`);
   const heap = new EventHeap<Step>();
@@ -249,6 +251,7 @@ export function createVirtualClock({ seed, onTrace }: VirtualClockOptions): Virt
         const tick = (): void => {
           if (isOver) return;
           try {
+            betweenSteps?.();
             const result = steps >= lastStep ? "steps" : runOne(untilMs);
             if (!result) return;
             isOver = true;

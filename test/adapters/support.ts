@@ -1,7 +1,7 @@
 /** A real server and its clients in one process, joined in memory, and what the tests of the bindings ask of them. */
-import { defineAtom, defineChannel, type } from "sente-sync";
+import { defineAtom, defineChannel, defineStore, type } from "sente-sync";
 import { type Client, type ClientOptions, createClient } from "sente-sync/client";
-import { atom, channel, createServer, type Server, type ServerAtom } from "sente-sync/server";
+import { atom, channel, createServer, type Server, type ServerAtom, store } from "sente-sync/server";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { afterEach, vi } from "vitest";
 
@@ -15,6 +15,19 @@ export const initial: Stats = { visitors: 1, last: "nobody", tags: [] };
 export const stats = defineAtom("stats", { initial });
 export const board = defineAtom("board/:id", { initial: { title: "" } });
 export const room = defineChannel("room/:id", { events: { said: type<{ text: string }>(), left: type<{ name: string }>() } });
+
+/** Rejects an odd text on the server only. */
+export const todos = defineStore("todos", {
+  initial: { items: [] as { id: string; text: string }[], hits: 0 },
+  mutations: {
+    add(draft, text: string, ctx) {
+      draft.items.push({ id: ctx.id(), text });
+    },
+    hit(draft) {
+      draft.hits++;
+    },
+  },
+});
 
 export interface World {
   readonly sync: Server;
@@ -47,6 +60,11 @@ export function createWorld({ visitors = initial.visitors } = {}): World {
   const live = atom(sync, stats, { initial: { ...initial, visitors } });
   atom(sync, board, { initial: ({ params }) => ({ title: `board ${params.id}` }) });
   const rooms = channel(sync, room);
+  store(sync, todos, {
+    validate({ input }) {
+      if (input === "odd") throw new Error("odd");
+    },
+  });
   sync.on("test/settle", () => true);
   let accepts = 0;
   const connector = memoryConnector((transport, url) => {

@@ -4,7 +4,7 @@
  * Limits as in target.mjs. A subscriber decodes every event as it comes, so the load process is the bottleneck of bursts.
  */
 import { defineChannel } from "../../dist/src/index.js";
-import ours from "./target.mjs";
+import ours, { map } from "./target.mjs";
 
 async function connectClient({ port, onEvent, onClose }) {
   const { channel, createClient } = await import("../../dist/src/client/index.js");
@@ -34,4 +34,19 @@ async function connectClient({ port, onEvent, onClose }) {
   };
 }
 
-export default { name: "sente-sync + client", startServer: ours.startServer, connectClient };
+async function connectKv({ port }) {
+  const { createClient, shared } = await import("../../dist/src/client/index.js");
+  const { msgpack } = await import("../../dist/src/wire/msgpack.js");
+  const client = createClient(`ws://127.0.0.1:${port}/`, { packer: msgpack() });
+  const board = shared(client, map);
+  board.keep();
+  await board.ready;
+  return {
+    set: (key, value) => void board.set([key], value),
+    get: (key) => board.get()[key],
+    size: () => Object.keys(board.get()).length,
+    close: () => client.close(),
+  };
+}
+
+export default { name: "sente-sync + client", startServer: ours.startServer, connectClient, connectKv };

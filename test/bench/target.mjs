@@ -6,18 +6,28 @@
  * part is over, decode every event of it and check its number.
  */
 import { randomUUID } from "node:crypto";
-import { Keyword } from "../../dist/src/index.js";
+import { createHybridClock } from "../../dist/src/core/hlc.js";
+import { defineShared, Keyword } from "../../dist/src/index.js";
+import { sharedOp } from "../../dist/src/kind/shared.js";
+import { SharedTree } from "../../dist/src/kind/shared-tree.js";
+import { entriesMark as compactMark, readEntries } from "../../dist/src/session/messages/entries.js";
 import { edn } from "../../dist/src/wire/edn.js";
 import { json } from "../../dist/src/wire/json.js";
+import { msgpack } from "../../dist/src/wire/msgpack.js";
 import { leanConnect } from "./lib/leanws.mjs";
 
 const unlimited = { perSecond: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY };
 
-async function startServer() {
-  const { channel, createServer } = await import("../../dist/src/server/index.js");
+/** What `lww` writes. */
+export const map = defineShared("bench-map", { initial: {} });
+
+async function startServer({ bench } = {}) {
+  const { channel, createServer, shared } = await import("../../dist/src/server/index.js");
   const { defineChannel } = await import("../../dist/src/index.js");
-  const sync = createServer({ limits: { messages: unlimited, bytes: unlimited, newTopics: unlimited } });
+  const limits = { messages: unlimited, bytes: unlimited, newTopics: unlimited };
+  const sync = createServer({ limits, ...(bench === "lww" && { packer: msgpack() }) });
   channel(sync, defineChannel("bench/:room"));
+  shared(sync, map);
   sync.on("bench/get", ({ data }) => ({ ok: true, n: data.n }));
   return { port: await sync.listen(0, { host: "127.0.0.1", path: "/" }) };
 }
@@ -130,6 +140,76 @@ async function connectClient({ port, onEvent, onClose }) {
   };
 }
 
+/** The map of `lww`: our tree and clock over a lean line, in MessagePack and compact frames. */
+async function connectKv({ port }) {
+  const wire = msgpack();
+  const tree = new SharedTree({});
+  const clock = createHybridClock(Date.now, "");
+  const callbacks = new Map();
+  let nextCallback = 1;
+  let seq = 1;
+  let topic = 0;
+  let parts = [];
+  let welcome;
+  let loaded;
+  const handshake = new Promise((resolve) => {
+    welcome = resolve;
+  });
+  const snapshot = new Promise((resolve) => {
+    loaded = resolve;
+  });
+  const send = (value, settle) => {
+    const callback = settle ? `c${nextCallback++}` : null;
+    if (settle) callbacks.set(callback, settle);
+    line.send(wire.pack([value, callback]));
+  };
+  const ask = (id, data) => new Promise((resolve) => send([kw(id), data], resolve));
+  const apply = (entry) => clock.see(tree.apply(entry).stamp);
+  const hear = (event) => {
+    const name = event?.[0]?.name;
+    if (name === "chsk/ws-ping") send([kw("chsk/ws-pong")]);
+    else if (name === "chsk/handshake") welcome();
+    else if (name === "sync/snapshot") {
+      parts.push(Buffer.from(event[1][4]));
+      if (!event[1][3]) return;
+      tree.load(wire.unpack(Buffer.concat(parts)));
+      parts = [];
+      loaded();
+    } else if (name === "sync/entries") for (const entry of event[1][2]) apply(entry);
+  };
+  const line = await leanConnect({
+    port,
+    path: `/?client-id=${randomUUID()}&sync=1`,
+    onMessage(payload) {
+      if (payload[0] === compactMark) {
+        for (const entry of readEntries(payload, (bytes) => wire.unpack(bytes))[2]) apply(entry);
+        return;
+      }
+      const [value, callback] = wire.unpack(payload);
+      if (typeof callback === "string") {
+        const settle = callbacks.get(callback);
+        callbacks.delete(callback);
+        return settle(value);
+      }
+      // One event, or several.
+      if (Array.isArray(value?.[0])) for (const event of value) hear(event);
+      else hear(value);
+    },
+  });
+  await handshake;
+  const { replica } = await ask("sync/hello", { v: 1, session: null, token: null, binary: true });
+  clock.node = replica;
+  const [{ id }] = await ask("sync/subscribe", [{ topic: map.topic, kind: "shared", since: null, read: true }]);
+  topic = id;
+  await snapshot;
+  return {
+    set: (key, value) => send([kw("sync/write"), [topic, seq++, [sharedOp(clock.next(), [{ path: [key], value }])]]]),
+    get: (key) => tree.value[key],
+    size: () => Object.keys(tree.value).length,
+    close: () => line.close(),
+  };
+}
+
 /** To and from UTF-8 bytes, as a server does. */
 const overBytes = (codec) => async () => ({ enc: (value) => Buffer.from(codec.pack(value)), dec: (bytes) => codec.unpack(bytes.toString()) });
 
@@ -137,6 +217,7 @@ export default {
   name: "sente-sync",
   startServer,
   connectClient,
+  connectKv,
   codecs: {
     edn: overBytes(edn()),
     json: overBytes(json()),

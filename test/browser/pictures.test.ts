@@ -13,6 +13,7 @@ let world: World;
 beforeAll(async () => {
   if (isMissing) return;
   world = await openWorld();
+  await beTalking();
   if (isUpdate) await beBusy(40_000);
 }, 120_000);
 afterEach(() => world?.closeWindows());
@@ -28,10 +29,39 @@ async function beBusy(durationMs: number): Promise<void> {
   }
 }
 
+/** Three people in the chat; what they say stays there. */
+async function beTalking(): Promise<void> {
+  const say: Record<string, (text: string) => Promise<void>> = {};
+  for (const name of ["Ada", "Grace", "Hedy"]) {
+    const { page } = await world.open(`/chat/react?name=${name}`);
+    say[name] = async (text) => {
+      await page.getByPlaceholder(/^Message to/).fill(text);
+      await page.keyboard.press("Enter");
+      await page.locator(".said[data-state=stored]", { hasText: text }).waitFor();
+    };
+    if (name === "Ada") await page.getByPlaceholder("Message to Kitchen").waitFor();
+    if (name !== "Grace") continue;
+    await page.locator('[data-place="person/Ada"]').click();
+    await say[name]("Have you seen the plans?");
+    await page.locator('[data-place="room/Garden"]').click();
+    await say[name]("The tomatoes are ripe.");
+    await page.locator('[data-place="room/Kitchen"]').click();
+  }
+  await say["Ada"]?.("Good morning! Who has the kettle on?");
+  await say["Grace"]?.("It is on: tea in five minutes.");
+  await say["Grace"]?.("And there is bread left.");
+  await say["Hedy"]?.(
+    "I come as soon as the radio keeps still. It skips a beat every few seconds, and I do not know yet why that is.",
+  );
+  await say["Ada"]?.("We keep you a cup.");
+}
+
 const pages: readonly [name: string, path: string, isKept: boolean][] = [
   ["gallery", "/", true],
   ["dashboard-react", "/dashboard/react", true],
   ["dashboard-svelte", "/dashboard/svelte/", true],
+  ["chat-react", "/chat/react?name=Ada", false],
+  ["chat-svelte", "/chat/svelte/?name=Ada", false],
   ["quick-start-react", "/quick-start/react", false],
   ["quick-start-svelte", "/quick-start/svelte/", false],
   ["peers", "/peers/react", false],
@@ -43,6 +73,7 @@ const schemes = ["light", "dark"] as const;
 
 const isReady = async ({ page }: Window): Promise<void> => {
   await page.waitForFunction(() => !document.querySelector("#line") || document.documentElement.dataset["line"] === "connected");
+  if (await page.locator(".chat").count()) await page.locator(".said").last().waitFor();
   await page.waitForFunction(
     () =>
       !document.querySelector(".waiting") &&
@@ -65,6 +96,7 @@ async function atWork({ page }: Window, work: Locator): Promise<void> {
 test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_000 }, async () => {
   const cards = [
     ["dashboard-card", "/dashboard/react", { width: 1120, height: 700 }, 1],
+    ["chat-card", "/chat/react?name=Ada", { width: 960, height: 600 }, 1],
     ["quick-start-card", "/quick-start/react", { width: 480, height: 300 }, 2],
     ["peers-card", "/peers/react", { width: 960, height: 600 }, 1],
   ] as const;

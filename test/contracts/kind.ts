@@ -39,6 +39,8 @@ const text = (value: unknown): string =>
   inspect(value, {
     depth: null,
     sorted: true,
+    // Else where lines break depends on the order of keys.
+    compact: false,
     maxArrayLength: null,
     maxStringLength: null,
     breakLength: Number.POSITIVE_INFINITY,

@@ -1,8 +1,9 @@
 /** The store's two halves, without a network: calls, entries, answers. */
 import { expect, test } from "vitest";
+import type { Mutation } from "../../src/core/definitions.ts";
 import { SyncError } from "../../src/core/errors.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
-import type { Call, Mutation, StoreEntry } from "../../src/kind/mutation.ts";
+import type { Call, StoreEntry } from "../../src/kind/mutation.ts";
 import { createStoreAuthority } from "../../src/kind/store-authority.ts";
 import { createStoreReplica } from "../../src/kind/store-replica.ts";
 import { createRng } from "../../src/testing/rng.ts";

@@ -1,3 +1,4 @@
+import { json } from "sente-sync/packers/json";
 import { expect, test } from "vitest";
 import { check, sweepEveryMs } from "../../src/server/keepalive.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
@@ -12,6 +13,14 @@ test("PING1 a connection that is silent for half of keepaliveMs is pinged, with 
   // The sweep comes every 2.5 s.
   await world.advance(3000);
   expect(peer.take()).toEqual(["[:chsk/ws-ping nil]"]);
+});
+
+test("PING1 a connection is pinged in the packer that it speaks", async () => {
+  const world = createWorld({ packers: [json()] });
+  const peer = await world.peer("client-id=raw&packers=json");
+  peer.take();
+  await world.advance(15_000);
+  expect(peer.take()).toEqual(['["~:chsk/ws-ping",null]']);
 });
 
 test("PING2 without a word in pingTimeoutMs it is closed with 1000, as Sente does, and counted once", async () => {

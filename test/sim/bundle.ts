@@ -1,5 +1,5 @@
 /**
- * The simulation and the product's real source as one file, for processes of their own: to use both cores, and to run
+ * A simulation and the product's real source as one file, for processes of their own: to use both cores, and to run
  * a source with a bug planted in it.
  *
  * Always: a bug's text stands in its file exactly once, or planting it fails; nothing of the source tree is written.
@@ -19,6 +19,12 @@ export interface Patch {
   readonly instead: string;
 }
 
+export interface Program {
+  /** What it prints, read as JSON. */
+  run(...args: readonly (string | number)[]): Promise<unknown>;
+  remove(): Promise<void>;
+}
+
 export interface Bundle {
   run(range: Range): Promise<Summary>;
   remove(): Promise<void>;
@@ -27,14 +33,21 @@ export interface Bundle {
 const root = new URL("../..", import.meta.url).pathname;
 const execute = promisify(execFile);
 
+/** The test of resume, `entry.ts`. */
 export async function bundleSimulation(patches: readonly Patch[] = []): Promise<Bundle> {
+  const { run, remove } = await bundleProgram(new URL("./entry.ts", import.meta.url), patches);
+  return { run: async ({ from, count, maxFailures }) => (await run(from, count, maxFailures)) as Summary, remove };
+}
+
+/** The program that begins with the file `entry`. */
+export async function bundleProgram(entry: URL, patches: readonly Patch[] = []): Promise<Program> {
   const folder = await mkdtemp(join(tmpdir(), "sente-sync-sim-"));
   const outfile = join(folder, "simulation.cjs");
   const planted = new Set<Patch>();
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const building = build({
     absWorkingDir: root,
-    entryPoints: [new URL("./entry.ts", import.meta.url).pathname],
+    entryPoints: [entry.pathname],
     outfile,
     bundle: true,
     platform: "node",
@@ -70,10 +83,12 @@ export async function bundleSimulation(patches: readonly Patch[] = []): Promise<
     throw error;
   }
   return {
-    async run({ from, count, maxFailures }) {
-      const args = [outfile, from, count, maxFailures].map(String);
-      const { stdout } = await execute(process.execPath, args, { maxBuffer: 1 << 26, timeout: 300_000 });
-      return JSON.parse(stdout) as Summary;
+    async run(...args) {
+      const { stdout } = await execute(process.execPath, [outfile, ...args.map(String)], {
+        maxBuffer: 1 << 26,
+        timeout: 300_000,
+      });
+      return JSON.parse(stdout) as unknown;
     },
     remove,
   };

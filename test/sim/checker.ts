@@ -276,7 +276,7 @@ export class Checker {
       else if (status === "stored") {
         this.reached("a write stored");
         if (place?.offset !== offset) this.wrong(`${event} was stored at ${offset}, said its receipt; it is at ${show(place)}`);
-      } else if (code === "closed" || code === "vanished")
+      } else if (code === "closed" || code === "vanished" || code === "session-lost")
         this.reached(place ? "a write of unknown outcome, stored" : "a write of unknown outcome, lost");
       else if (place) this.wrong(`${event} was rejected with ${code}, and is at ${show(place)}`);
       else this.reached(`a write rejected: ${code}`);

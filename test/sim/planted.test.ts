@@ -44,12 +44,22 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "a late socket is believed: its frames",
-    [{ file: "src/client/line.ts", text: "if (line === state.line && transport === opened) hear(data);", instead: "hear(data);" }],
+    [
+      {
+        file: "src/client/line.ts",
+        text: "if (line === state.line && transport === opened) hear(data);",
+        instead: "hear(data);",
+      },
+    ],
   ],
   [
     "a late socket is believed: its frames and its end",
     [
-      { file: "src/client/line.ts", text: "if (line === state.line && transport === opened) hear(data);", instead: "hear(data);" },
+      {
+        file: "src/client/line.ts",
+        text: "if (line === state.line && transport === opened) hear(data);",
+        instead: "hear(data);",
+      },
       { file: "src/session/line-step.ts", text: " || (of !== undefined && of !== line)", instead: "" },
     ],
   ],
@@ -62,10 +72,22 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     [
       {
         file: "src/client/writes.ts",
-        text: "if (topic !== (sent[0]?.topic ?? held.id)) return false;",
-        instead: "if (topic !== held.id) return true;",
+        text: "if (to !== (underWay ? (writes[0] as Write).sentTo : held.id)) return false;",
+        instead: "if (to !== held.id) return true;",
       },
     ],
+  ],
+  [
+    "what was sent when a line broke is given new numbers on the next",
+    [{ file: "src/client/writes.ts", text: "if (write.seq && write.session === session) return true;", instead: "" }],
+  ],
+  [
+    "a write that was sent under a lost session is sent again under the new one",
+    [{ file: "src/client/writes.ts", text: "(isOther || !write.idempotent)", instead: "isOther" }],
+  ],
+  [
+    "a write that the server had is done again",
+    [{ file: "src/server/writers.ts", text: "if (seq > writer.last) return undefined;", instead: "return undefined;" }],
   ],
   [
     "a reply overtakes its effect",
@@ -94,11 +116,11 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "what a reader has is told again when another one goes back",
-    [{ file: "src/client/channel.ts", text: "if (message.offset < next) return;", instead: "" }],
+    [{ file: "src/client/channel-readers.ts", text: "if (message.offset < next) return;", instead: "" }],
   ],
   [
     "what another reader missed is told to all",
-    [{ file: "src/client/channel.ts", text: "if (first && to < next) return;", instead: "" }],
+    [{ file: "src/client/channel-readers.ts", text: "if (first && to < next) return;", instead: "" }],
   ],
 ];
 

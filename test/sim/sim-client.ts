@@ -185,6 +185,9 @@ export class SimClient {
       const receipt = this.room.publish("said", { id, pad: "" });
       const settled = (status: "stored" | "rejected", code?: string): void => {
         this.#unsettled.delete(write);
+        // Only the client's own end, or a server that forgot its session, ends a write that was allowed.
+        if (code !== undefined && code !== (this.#isOver ? "closed" : "session-lost"))
+          this.#checker.wrong(`${id} of a client that ${this.#isOver ? "is closed" : "lives"} ended in ${code}`);
         write.settled(status, receipt.offset, code);
       };
       receipt.stored.then(

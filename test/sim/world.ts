@@ -64,10 +64,11 @@ export async function runPlan(plan: Plan, onTrace?: (atMs: number, node: string,
     network.listen("server", accept, env);
   };
   const countStats = (): void => {
-    const { closedSilent, closedStuck, ratePauses } = server?.sync.stats() ?? {};
+    const { closedSilent, closedStuck, ratePauses, repeatedWrites } = server?.sync.stats() ?? {};
     if (closedSilent) checker.reached("a silent client closed");
     if (closedStuck) checker.reached("a stuck client closed");
     if (ratePauses) checker.reached("a fast writer paused");
+    if (repeatedWrites) checker.reached("a write sent again was answered as it was");
   };
 
   const createOne = (own: ClientPlan, index: number): SimClient => {

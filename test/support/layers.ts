@@ -15,6 +15,7 @@ const layers: Record<string, readonly string[]> = {
   transport: ["core", "tail"],
   topic: ["core", "tail"],
   kind: ["core", "tail"],
+  storage: ["core", "topic"],
   session: ["core", "wire", "tail", "transport"],
   client: ["core", "wire", "tail", "transport", "topic", "kind", "session"],
   server: ["core", "wire", "tail", "transport", "topic", "kind", "session"],
@@ -34,7 +35,9 @@ const nodePlaces = [
   "src/transport/websocket-deflate.ts",
   "src/transport/tcp.ts",
   "src/transport/stdio.ts",
+  "src/client/storage/folder.ts",
   "src/wire/gzip-node.ts",
+  "src/topic/folder-disk.ts",
   "adapters/storage/",
   "adapters/cluster/",
   "adapters/http/",
@@ -51,7 +54,7 @@ const packagePlaces: Record<string, readonly string[]> = {
 
 /** Folders without a clock, timers or randomness of their own; env.ts is where they come from. */
 const pureFolders = ["core", "wire", "tail", "transport", "topic", "kind", "session"];
-const impureFiles = new Set(["src/core/env.ts", "src/session/encrypted.ts"]);
+const impureFiles = new Set(["src/core/env.ts", "src/session/encrypted.ts", "src/topic/folder-disk.ts"]);
 const worldGlobals = new Set([
   "setTimeout",
   "setInterval",
@@ -71,6 +74,8 @@ const worldGlobals = new Set([
 export const browserEntries = [
   ".",
   "./client",
+  "./client/outbox",
+  "./client/indexed-db",
   "./packers/edn",
   "./packers/json",
   "./packers/transit",

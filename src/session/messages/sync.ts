@@ -1,7 +1,7 @@
 /**
  * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
  *
- *   up    hello        {:v 1 :session s :token t :binary b}         reply {:session s :token t :resumed b :boot s :limits {…} :user {…} :binary b}
+ *   up    hello        {:v 1 :session s :token t :binary b}         reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
  *         subscribe    [{:topic s :kind s :since [epoch offset] :read b} …]
  *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
@@ -14,6 +14,7 @@
  *         ack          [id seq offset]
  *         reject       [id seq error]
  *
+ * Those of channels alone are in channel.ts.
  * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
  * Always: a reader returns `undefined` for data of any other shape and never throws.
  * Rules: docs/protocol.md HELLO1-HELLO8, SUB1-SUB20, docs/protocol/writes.md WRITE1-WRITE12.
@@ -33,6 +34,10 @@ export const sync = {
   end: "sync/end",
   ack: "sync/ack",
   reject: "sync/reject",
+  history: "sync/history",
+  subscribers: "sync/subscribers",
+  consume: "sync/consume",
+  job: "sync/job",
 } as const;
 
 /** One of the names above. The browser writes them out, so that it loads those that it uses. */
@@ -73,6 +78,8 @@ export function readHello(data: unknown): Hello | undefined {
 export interface Welcome {
   readonly session: string;
   readonly token: string;
+  /** How others know the session: what they are told of who wrote. */
+  readonly replica: string;
   readonly resumed: boolean;
   readonly boot: string;
   readonly limits: WireLimits;

@@ -1,0 +1,161 @@
+/**
+ * Undo and redo of what this client changed: in one topic, or in several with one history.
+ *
+ * A step remembers what stood at each path before and after. To undo it is to write what stood before, wherever what stands there now
+ * is still what the step left; what somebody else changed since is skipped, and the answer says so.
+ * Always: at most `limit` steps, the oldest are forgotten; what is written anew ends what could be redone.
+ * Rules: docs/protocol/shared.md UNDO1-UNDO7.
+ */
+import { createStore, type Readable } from "../core/store.ts";
+import { isBelow, mergeChanges } from "../kind/changes.ts";
+import { isPlain } from "../kind/patch.ts";
+import { type Assignment, type Keys, put, read } from "../kind/registers.ts";
+import { isSame } from "../kind/same.ts";
+
+/** What undoing did. */
+export interface Undone {
+  /** Paths that are as they were. */
+  readonly changed: readonly TopicPath[];
+  /** Paths that somebody else changed since: they were left alone. */
+  readonly skipped: readonly TopicPath[];
+}
+
+export interface TopicPath {
+  readonly topic: string;
+  readonly path: readonly string[];
+}
+
+export interface UndoHistory {
+  /** Undefined: there was nothing to undo. */
+  undo(): Undone | undefined;
+  redo(): Undone | undefined;
+  readonly canUndo: Readable<boolean>;
+  readonly canRedo: Readable<boolean>;
+  /** What is written until `resume` is one step. */
+  pause(): void;
+  resume(): void;
+  /** Forgets everything. */
+  clear(): void;
+}
+
+/** Something that can be undone in. */
+export interface UndoTarget {
+  readonly topic: string;
+  value(): unknown;
+  write(changes: readonly Assignment[]): void;
+}
+
+/** As the kinds use it. */
+export interface Recorder extends UndoHistory {
+  /** `changes` were written over `before`. Those of one group, one after the other, are one step. */
+  record(target: UndoTarget, before: unknown, changes: readonly Assignment[], group?: string): void;
+}
+
+interface Change {
+  readonly target: UndoTarget;
+  readonly path: Keys;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+interface Step {
+  readonly group: string | undefined;
+  readonly changes: readonly Change[];
+}
+
+export interface UndoHistoryOptions {
+  /** Steps that can be undone. Default 100. */
+  readonly limit?: number;
+}
+
+/** A history of its own: give it to several topics, and it undoes in the order in which they were written. */
+export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): UndoHistory {
+  let done: readonly Step[] = [];
+  let undone: readonly Step[] = [];
+  /** What is written becomes part of the newest step; `start` where there is none yet. */
+  let gathering: "start" | "on" | undefined;
+  const canUndo = createStore(false);
+  const canRedo = createStore(false);
+
+  const become = (nextDone: readonly Step[], nextUndone: readonly Step[]): void => {
+    done = nextDone.slice(-limit);
+    undone = nextUndone;
+    canUndo.set(done.length > 0);
+    canRedo.set(undone.length > 0);
+  };
+
+  const revert = (changes: readonly Change[]): { readonly reverted: Change[]; readonly answer: Undone } => {
+    const works = new Map<UndoTarget, { value: unknown; writes: Assignment[] }>();
+    const reverted: Change[] = [];
+    const skipped: TopicPath[] = [];
+    for (const change of changes) {
+      const { target, path, before, after } = change;
+      const work = works.get(target) ?? { value: target.value(), writes: [] };
+      works.set(target, work);
+      if (isSame(read(work.value, path), after)) {
+        work.value = put(work.value, path, before);
+        work.writes = mergeChanges(work.writes, [{ path, value: before }]);
+        reverted.push({ target, path, before: after, after: before });
+      } else skipped.push({ topic: target.topic, path });
+    }
+    for (const [target, { writes }] of works) if (writes.length) target.write(writes);
+    const changed = reverted.map(({ target: { topic }, path }) => ({ topic, path }));
+    return { reverted, answer: { changed, skipped } };
+  };
+
+  /** Takes a step back; what it did can be taken back in turn. */
+  const takeBack = (step: Step | undefined, then: (again: readonly Step[]) => void): Undone | undefined => {
+    if (!step) return undefined;
+    gathering = undefined;
+    const { reverted, answer } = revert([...step.changes].reverse());
+    then(reverted.length ? [{ group: undefined, changes: reverted }] : []);
+    return answer;
+  };
+
+  const recorder: Recorder = {
+    undo: () => takeBack(done.at(-1), (again) => become(done.slice(0, -1), [...undone, ...again])),
+    redo: () => takeBack(undone.at(-1), (again) => become([...done, ...again], undone.slice(0, -1))),
+    canUndo,
+    canRedo,
+    pause() {
+      gathering ??= "start";
+    },
+    resume() {
+      gathering = undefined;
+    },
+    clear: () => become([], []),
+    record(target, before, writes, group) {
+      const changes = changesOf(target, before, writes);
+      if (!changes.length) return;
+      const last = done.at(-1);
+      const joins = last && (gathering === "on" || (!gathering && group !== undefined && last.group === group && !undone.length));
+      if (gathering) gathering = "on";
+      if (joins) become([...done.slice(0, -1), { group, changes: changes.reduce(join, last.changes) }], []);
+      else become([...done, { group, changes }], []);
+    },
+  };
+  return recorder;
+}
+
+/** What was written, at paths that can be put back: what had to become an object for it is replaced as a whole. */
+function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignment[]): readonly Change[] {
+  const after = writes.reduce((value, { path, value: set }) => put(value, path, set), before);
+  const whole = writes.map(({ path }) => {
+    const end = path.findIndex((_, depth) => !isPlain(read(before, path.slice(0, depth + 1))));
+    const top = end < 0 ? path : path.slice(0, end + 1);
+    return { path: top, value: read(after, top) };
+  });
+  return mergeChanges([], whole)
+    .map(({ path, value }) => ({ target, path, before: read(before, path), after: value }))
+    .filter((change) => !isSame(change.before, change.after));
+}
+
+/** The same path again is one change, unless another one came between that went through it. */
+function join(changes: readonly Change[], next: Change): readonly Change[] {
+  const at = changes.findLastIndex(
+    ({ target, path }) => target === next.target && (isBelow(path, next.path) || isBelow(next.path, path)),
+  );
+  const last = changes[at];
+  if (last?.path.length !== next.path.length) return [...changes, next];
+  return [...changes.slice(0, at), { ...last, after: next.after }, ...changes.slice(at + 1)];
+}

@@ -1,0 +1,85 @@
+/**
+ * `shared(client, ref)`: a tree that everyone writes, here at once and everywhere soon; the last write of each path wins.
+ *
+ * Always: as value-handle.ts says; only paths that a recipe changed are written; what is written offline is sent later.
+ * Rules: docs/protocol/shared.md SHARED14-SHARED24, UNDO1-UNDO7.
+ */
+import { type RefOrName, toRef } from "../core/definitions.ts";
+import type { ValueAt } from "../core/paths.ts";
+import type { Unsubscribe } from "../core/store.ts";
+import { changesBetween, checkPath, deletable, some } from "../kind/changes.ts";
+import { type DraftRecipe, draftNext } from "../kind/draft.ts";
+import { type Assignment, nothing } from "../kind/registers.ts";
+import { coreOf } from "./client.ts";
+import { createUndoHistory, type Recorder, type UndoHistory, type Undone, type UndoTarget } from "./history.ts";
+import type { Receipt } from "./receipt.ts";
+import { type Conflict, type SharedTopic, sharedTopic } from "./shared-topic.ts";
+import { type ValueHandle, valueHandle } from "./value-handle.ts";
+
+export interface SharedOptions {
+  /** What is written within that time becomes one write. Default 0: each is one. */
+  readonly coalesceMs?: number;
+  /** What its writes are undone in. Default: one that all handles of the topic share. */
+  readonly history?: UndoHistory;
+}
+
+export interface SharedWriteOptions {
+  /** Writes of one group, one after the other, are undone together. */
+  readonly group?: string;
+}
+
+export interface ClientShared<T> extends ValueHandle<T> {
+  /** Undefined deletes. */
+  set<const P extends readonly string[]>(path: P, value: ValueAt<T, P>, options?: SharedWriteOptions): Receipt;
+  delete(path: readonly string[], options?: SharedWriteOptions): Receipt;
+  /** Changes a draft, which starts from the definition's `initial` where nothing is there yet. One write; throws what the recipe throws. */
+  update(recipe: DraftRecipe<T>, options?: SharedWriteOptions): Receipt;
+  undo(): Undone | undefined;
+  redo(): Undone | undefined;
+  readonly history: UndoHistory;
+  /** Calls `run` where a write of this client and one of another went through each other. */
+  onConflict(run: (conflict: Conflict) => void): Unsubscribe;
+}
+
+const histories = new WeakMap<SharedTopic, UndoHistory>();
+/** One per topic, so that a step knows which it belongs to. */
+const targets = new WeakMap<SharedTopic, UndoTarget>();
+
+export function shared<T>(client: object, ref: RefOrName<"shared", T>, options: SharedOptions = {}): ClientShared<T> {
+  const { coalesceMs = 0 } = options;
+  const { topic, options: definition } = toRef<"shared", T>("shared", ref);
+  const { initial = {} } = definition as { readonly initial?: unknown };
+  const tree = sharedTopic(coreOf(client), topic, initial);
+  const history = (options.history ?? histories.get(tree) ?? createUndoHistory()) as Recorder;
+  if (!options.history) histories.set(tree, history);
+  const target = targets.get(tree) ?? { topic, value: tree.base, write: (changes) => void tree.write(changes, 0) };
+  targets.set(tree, target);
+
+  const write = (changes: readonly Assignment[], { group }: SharedWriteOptions = {}): Receipt => {
+    for (const { path } of changes) checkPath(path);
+    if (changes.length) history.record(target, tree.base(), changes, group);
+    return tree.write(changes, coalesceMs);
+  };
+  const stops = new Set<Unsubscribe>();
+  const handle = valueHandle(topic, tree.held, () => tree.get() as T | undefined, tree.local);
+
+  const own: Omit<ClientShared<T>, keyof ValueHandle<T>> = {
+    set: (path, value, how) => write([{ path, value: some(value) }], how),
+    delete: (path, how) => write([{ path: deletable(path), value: nothing }], how),
+    update: (recipe, how) => write(changesBetween(tree.base(), draftNext(tree.base() as T, recipe)), how),
+    undo: history.undo,
+    redo: history.redo,
+    history,
+    onConflict(run) {
+      const stop = tree.onConflict(run);
+      stops.add(stop);
+      return stop;
+    },
+  };
+  const end = handle.close;
+  const close = (): void => {
+    for (const stop of stops) stop();
+    end();
+  };
+  return Object.assign(handle, own, { close });
+}
