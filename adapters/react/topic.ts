@@ -1,5 +1,5 @@
 /**
- * `useAtom`, `useStore` and `useTopicStatus`: a topic read through React's contract for outside stores.
+ * `useAtom`, `useShared`, `useStore` and `useTopicStatus`: a topic read through React's contract for outside stores.
  *
  * Always: what is held already is there on the first render; a component renders again only when what it selected
  * changed; markup from a server is taken over with the value that it was made of, however late that happens.
@@ -7,7 +7,17 @@
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Ref, RefOrName, StoreShape } from "sente-sync";
-import { atom, channel, type Do, type Readable, store, type TopicStatus, type ValueHandle } from "sente-sync/client";
+import {
+  atom,
+  type ClientShared,
+  channel,
+  type Do,
+  type Readable,
+  shared,
+  store,
+  type TopicStatus,
+  type ValueHandle,
+} from "sente-sync/client";
 import { useClient } from "./provider.ts";
 
 /** By client and topic, the value that the first mounted hook showed: what a server's markup is made of. */
@@ -53,6 +63,46 @@ export function useStore<T, M, R>(
   // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
   const handle = useMemo(() => store(client, ref), [client, ref.topic]);
   return [useValue(handle, select, isEqual), handle.do];
+}
+
+/** The tree, undefined until it is here, and the handle to change it with. */
+export function useShared<T>(ref: RefOrName<"shared", T>): [T | undefined, ClientShared<T>];
+/** What `select` takes from the tree, and the handle to change it with. */
+export function useShared<T, R>(
+  ref: RefOrName<"shared", T>,
+  select: (value: T) => R,
+  isEqual?: (one: R, other: R) => boolean,
+): [R | undefined, ClientShared<T>];
+export function useShared<T, R>(
+  ref: RefOrName<"shared", T>,
+  select?: (value: T) => R,
+  isEqual: (one: R, other: R) => boolean = Object.is,
+): [R | undefined, ClientShared<T>] {
+  const client = useClient();
+  const topic = topicOf(ref);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
+  const handle = useMemo(() => shared<T>(client, ref), [client, topic]);
+  return [useValue(handle, select, isEqual), handle];
+}
+
+/** Whether there is something to undo, or to redo. */
+function useCan(ref: RefOrName<"shared", unknown>, which: "canUndo" | "canRedo"): boolean {
+  const [, { history }] = useShared(ref, nothing);
+  return useSyncExternalStore(history[which].listen, history[which].get, no);
+}
+const nothing = (): undefined => undefined;
+const no = (): boolean => false;
+
+export const useCanUndo = (ref: RefOrName<"shared", unknown>): boolean => useCan(ref, "canUndo");
+export const useCanRedo = (ref: RefOrName<"shared", unknown>): boolean => useCan(ref, "canRedo");
+
+/** Undoes this client's last step in that topic. */
+export function useUndo(ref: RefOrName<"shared", unknown>): ClientShared<unknown>["undo"] {
+  return useShared(ref, nothing)[1].undo;
+}
+
+export function useRedo(ref: RefOrName<"shared", unknown>): ClientShared<unknown>["redo"] {
+  return useShared(ref, nothing)[1].redo;
 }
 
 /** What the handle holds, or what `select` takes from it. */

@@ -5,5 +5,5 @@ export { inbox, type LiveInbox } from "./inbox.ts";
 export type { Live, OrGetter } from "./live.ts";
 export { type LiveRequest, type RequestState, request } from "./request.ts";
 export { status, user } from "./status.ts";
-export { atom, type LiveStore, store, topicStatus } from "./topic.ts";
+export { atom, type LiveShared, type LiveStore, shared, store, topicStatus } from "./topic.ts";
 export { rejectedWrites, syncStatus } from "./writes.ts";

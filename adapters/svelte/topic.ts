@@ -1,5 +1,5 @@
 /**
- * `atom`, `store` and `topicStatus`: a topic as a live value.
+ * `atom`, `shared`, `store` and `topicStatus`: a topic as a live value.
  *
  * Always: what is held already is there on the first render; with a selector, effects run again only when what it
  * selected changed.
@@ -8,10 +8,12 @@
 import type { Ref, RefOrName, StoreShape } from "sente-sync";
 import {
   atom as atomOf,
+  type ClientShared,
   channel as channelOf,
   type Do,
   derived,
   type Readable,
+  shared as sharedOf,
   store as storeOf,
   type TopicStatus,
 } from "sente-sync/client";
@@ -31,6 +33,33 @@ export function atom<T, R>(...args: unknown[]): Live<R | undefined> {
   return createLive(ref, (now) =>
     derived(atomOf<T>(client, now), (value) => (value === undefined ? undefined : (select(value) as R))),
   );
+}
+
+type SharedRef<T> = OrGetter<RefOrName<"shared", T>>;
+
+/** A live value with the handle to change it. */
+export interface LiveShared<R, T> extends Live<R> {
+  /** `set`, `update`, `delete`, `undo`, `redo` and the rest, of the tree that the ref names now. */
+  readonly handle: ClientShared<T>;
+  readonly canUndo: Live<boolean>;
+  readonly canRedo: Live<boolean>;
+}
+
+/** The tree, undefined until it is here; of the client given, or of the one that `setClient` set. */
+export function shared<T>(client: AnyClient, ref: SharedRef<T>): LiveShared<T | undefined, T>;
+export function shared<T, R>(client: AnyClient, ref: SharedRef<T>, select: (value: T) => R): LiveShared<R | undefined, T>;
+export function shared<T>(ref: SharedRef<T>): LiveShared<T | undefined, T>;
+/** What `select` takes from the tree; undefined until it is here. */
+export function shared<T, R>(ref: SharedRef<T>, select: (value: T) => R): LiveShared<R | undefined, T>;
+export function shared<T, R>(...args: unknown[]): LiveShared<R | undefined, T> {
+  const [client, ref, select = (value: T) => value] = withClient<[SharedRef<T>, ((value: T) => R)?]>(args);
+  const handle = following(ref, (now) => sharedOf<T>(client, now));
+  const live = createLive(ref, () => derived(handle(), (value) => (value === undefined ? undefined : (select(value) as R))));
+  return Object.defineProperties(live, {
+    handle: { get: handle },
+    canUndo: { value: createLive(ref, () => handle().history.canUndo) },
+    canRedo: { value: createLive(ref, () => handle().history.canRedo) },
+  }) as LiveShared<R | undefined, T>;
 }
 
 type StoreRef<T, M> = OrGetter<Ref<"store", StoreShape<T, M>>>;

@@ -1,6 +1,7 @@
 /** Every page of the gallery: what it is called, what to try on it, and the lines of its own source that matter. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { start as startBoard } from "../board/server.ts";
 import { start as startChat } from "../chat/keeper.ts";
 import { start as startDashboard } from "../dashboard/server.ts";
 import { start as startPeers } from "../peers/server.ts";
@@ -53,6 +54,10 @@ const chatServer: readonly Excerpt[] = [
   { title: "The server", file: "chat/server.ts", regions: ["serve"] },
   { title: "It is killed, and started again", file: "chat/keeper.ts", regions: ["keep"] },
 ];
+const boardHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "board/contract.ts", regions: ["contract"] },
+  { title: "The server says no", file: "board/server.ts", regions: ["serve"] },
+];
 const quickStartServer: Excerpt = { title: "The server owns the value", file: "quick-start/gallery.ts", regions: ["serve"] };
 
 export const examples: readonly Example[] = [
@@ -104,6 +109,27 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startChat,
+  },
+  {
+    name: "board",
+    title: "To-do board",
+    about: "Cards that everybody moves at once, and a server that says no: what it rejects is taken back, alone.",
+    lead: "Open a second window and remove the other one's card: it comes back, with the reason. Then cut the line, and go on working.",
+    kinds: ["store"],
+    guide: "mutations",
+    pages: [
+      {
+        html: "board/react.html",
+        framework: "React",
+        how: [...boardHow, { title: "The page", file: "board/react.tsx", regions: ["page", "rejected"] }],
+      },
+      {
+        html: "board/svelte/index.html",
+        framework: "Svelte",
+        how: [...boardHow, { title: "The page", file: "board/svelte/board.svelte", regions: ["script", "markup"] }],
+      },
+    ],
+    start: startBoard,
   },
   {
     name: "quick-start",

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineStore, isSyncError, SyncError } from "sente-sync";
-import { createClient, rejectedWrites, store as clientStore } from "sente-sync/client";
+import { store as clientStore, createClient, rejectedWrites } from "sente-sync/client";
 import { createServer, store } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import * as v from "valibot";

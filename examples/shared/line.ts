@@ -24,7 +24,7 @@ const troubles: Record<string, string> = {
   slow: "Every message takes 400 ms longer now, each way.",
   fast: "The line is as fast as before.",
   kill: "Killed without warning. What was stored is there when the next process serves.",
-  restart: "The server starts with an empty memory: look for the gap.",
+  restart: "The server starts anew: its memory is gone, what it had on its disk is not.",
 };
 
 const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;

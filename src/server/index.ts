@@ -28,7 +28,6 @@ export { configScript, type PageConfigOptions } from "./page-config.ts";
 export { type PortFile, readPortFile } from "./port-file.ts";
 export type { Refusal, RequestContext } from "./request.ts";
 export { createServer, type Server, type ServerOptions, type ServerStats } from "./server.ts";
-export { type ServerStore, type ServerStoreOptions, type StoreCheck, store } from "./store.ts";
 export {
   type ServerShared,
   type ServerSharedOptions,
@@ -38,4 +37,5 @@ export {
   type SharedWrite,
   shared,
 } from "./shared.ts";
+export { type ServerStore, type ServerStoreOptions, type StoreCheck, store } from "./store.ts";
 export type { ConnectedUsers } from "./users.ts";

@@ -334,7 +334,7 @@ function hostShared<T>(core: ServerCore, name: string, params: ParamValues, opti
       topic,
       decide: (op, context) => authority.decide(op as never, context),
       apply: (entry) => apply(entry as SharedEntry),
-      close() {},
+      close: () => listeners.clear(),
     };
   };
   return created instanceof Promise ? created.then(ready) : ready(created);

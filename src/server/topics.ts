@@ -277,7 +277,9 @@ export function createTopics(host: TopicsHost): Topics {
     },
     async close() {
       // One that is still being opened has nothing that anybody wrote.
-      const opened = [...open.values()].flatMap((hosted) => (hosted instanceof Promise ? [] : [hosted.topic.storing]));
+      const opened = [...open.values()].flatMap((hosted) =>
+        hosted instanceof Promise ? [] : [Promise.resolve(hosted.topic.storing)],
+      );
       await Promise.all(opened);
     },
     names: () => open.keys(),

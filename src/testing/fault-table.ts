@@ -14,6 +14,7 @@ export type FaultName =
   | "cut"
   | "half-open"
   | "clog"
+  | "stall"
   | "slow"
   | "offline"
   | "refuse"
@@ -58,6 +59,17 @@ export const faultTable: Readonly<Record<FaultName, Fault>> = {
     rarity: 1,
     draw: (rng) => ({ forMs: rng.pick([100, 1500, 6000]) }),
     run: ({ network }, { name }, args) => network.clog(name, number(args, "forMs")),
+  },
+  // What was on its way comes late, when the client has long gone on over another line.
+  stall: {
+    rarity: 1,
+    draw: (rng) => ({ forMs: rng.pick([300, 1500, 6000]), afterMs: rng.pick([5, 50]) }),
+    run(world, client, args) {
+      world.network.stall(client.name, number(args, "forMs"));
+      world.later(number(args, "afterMs"), () => {
+        if (client.isUp) client.client.reconnect();
+      });
+    },
   },
   slow: {
     rarity: 2,

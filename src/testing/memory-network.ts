@@ -33,6 +33,8 @@ export interface Network {
   halfOpen(node: string, way: "in" | "out"): void;
   /** Nothing to or from the node moves for a while; then all of it does. */
   clog(node: string, forMs: number): void;
+  /** The links that the node has now are frozen for a while; those that it opens meanwhile are not. */
+  stall(node: string, forMs: number): void;
   /** What the node sends and receives moves at `bytesPerMs`; 0: not at all, infinite: as before. */
   slow(node: string, bytesPerMs: number): void;
   refuse(address: string, isRefusing: boolean): void;
@@ -200,6 +202,13 @@ export function createNetwork({ clock, faults: wanted = {} }: NetworkOptions): N
       for (const { link, near, far } of linksOf(node)) {
         counts.halfOpens++;
         link.silence(way === "out" ? near : far, false);
+      }
+    },
+    stall(node, forMs) {
+      for (const { link } of linksOf(node)) {
+        counts.clogs++;
+        link.frozenUntilMs = Math.max(link.frozenUntilMs, clock.nowMs + forMs);
+        link.replan();
       }
     },
     clog(node, forMs) {

@@ -1,7 +1,7 @@
 /** A real server and its clients in one process, joined in memory, and what the tests of the bindings ask of them. */
-import { defineAtom, defineChannel, defineStore, type } from "sente-sync";
+import { defineAtom, defineChannel, defineShared, defineStore, type } from "sente-sync";
 import { type Client, type ClientOptions, createClient } from "sente-sync/client";
-import { atom, channel, createServer, type Server, type ServerAtom, store } from "sente-sync/server";
+import { atom, channel, createServer, type Server, type ServerAtom, shared, store } from "sente-sync/server";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { afterEach, vi } from "vitest";
 
@@ -15,6 +15,8 @@ export const initial: Stats = { visitors: 1, last: "nobody", tags: [] };
 export const stats = defineAtom("stats", { initial });
 export const board = defineAtom("board/:id", { initial: { title: "" } });
 export const room = defineChannel("room/:id", { events: { said: type<{ text: string }>(), left: type<{ name: string }>() } });
+
+export const plan = defineShared("plan", { initial: { title: "", done: {} as Record<string, boolean> } });
 
 /** Rejects an odd text on the server only. */
 export const todos = defineStore("todos", {
@@ -60,6 +62,7 @@ export function createWorld({ visitors = initial.visitors } = {}): World {
   const live = atom(sync, stats, { initial: { ...initial, visitors } });
   atom(sync, board, { initial: ({ params }) => ({ title: `board ${params.id}` }) });
   const rooms = channel(sync, room);
+  shared(sync, plan);
   store(sync, todos, {
     validate({ input }) {
       if (input === "odd") throw new Error("odd");

@@ -3,7 +3,7 @@
  * `npm run bench`: the benches that need nothing but the root's dependencies, ours beside raw `ws`, in one table.
  * Peers join in where they are installed (`npm install` in this folder; README.md says how).
  *
- *     node test/bench/bench.mjs [fanout fanout1k rpc idle codec] [--quick] [--rounds n] [--conns n] [--json file] [--md file]
+ *     node test/bench/bench.mjs [fanout fanout1k rpc idle codec lww] [--quick] [--rounds n] [--conns n] [--json file] [--md file]
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -22,6 +22,7 @@ const wanted = {
   rpc: ["ws", "socketio"],
   idle: ["ws", "socketio", "hocuspocus", "y-websocket2"],
   codec: ["json", "edn-data"],
+  lww: ["limit-lww"],
 };
 
 const isInstalled = (target) => {

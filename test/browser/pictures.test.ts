@@ -62,11 +62,14 @@ const pages: readonly [name: string, path: string, isKept: boolean][] = [
   ["dashboard-svelte", "/dashboard/svelte/", true],
   ["chat-react", "/chat/react?name=Ada", false],
   ["chat-svelte", "/chat/svelte/?name=Ada", false],
+  ["board-react", "/board/react?name=Grace", false],
+  ["board-svelte", "/board/svelte/?name=Ada", false],
   ["quick-start-react", "/quick-start/react", false],
   ["quick-start-svelte", "/quick-start/svelte/", false],
   ["peers", "/peers/react", false],
   ["getting-started", "/guides/getting-started", false],
   ["stores", "/guides/stores", false],
+  ["mutations", "/guides/mutations", false],
   ["connection-states", "/guides/connection-states", false],
 ];
 const schemes = ["light", "dark"] as const;
@@ -74,6 +77,7 @@ const schemes = ["light", "dark"] as const;
 const isReady = async ({ page }: Window): Promise<void> => {
   await page.waitForFunction(() => !document.querySelector("#line") || document.documentElement.dataset["line"] === "connected");
   if (await page.locator(".chat").count()) await page.locator(".said").last().waitFor();
+  if (await page.locator(".board").count()) await page.locator("[data-card]").last().waitFor();
   await page.waitForFunction(
     () =>
       !document.querySelector(".waiting") &&
@@ -97,6 +101,7 @@ test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_
   const cards = [
     ["dashboard-card", "/dashboard/react", { width: 1120, height: 700 }, 1],
     ["chat-card", "/chat/react?name=Ada", { width: 960, height: 600 }, 1],
+    ["board-card", "/board/react?name=Ada", { width: 960, height: 600 }, 1],
     ["quick-start-card", "/quick-start/react", { width: 480, height: 300 }, 2],
     ["peers-card", "/peers/react", { width: 960, height: 600 }, 1],
   ] as const;

@@ -121,6 +121,7 @@ export function atomHistory(seed: number | string, level: Level): SimulateOption
       },
       read: ({ client, rng: draws }) => client.app.toggle(draws.int(2)),
       reconnect: ({ client }) => client.client.reconnect(),
+      reload: ({ client }) => client.crash(0),
     },
     onError(error, where) {
       if (!isSyncError(error) || !["read-only", "closed"].includes(error.code))

@@ -23,6 +23,8 @@ const definiteCodes = new Set(["read-only"]);
 const unknownCodes = new Set(["closed", "session-lost"]);
 
 export class ChannelChecker {
+  /** Whether its limits let the server forget sessions whose clients live. */
+  mayForget = false;
   readonly #notes: Notes;
   readonly #level: Level;
   readonly #nowMs: () => number;
@@ -216,9 +218,11 @@ export class ChannelChecker {
         notes.wrong(`${event} was stored at ${offset}, said its receipt; the log has ${first} to ${end - 1}, and not that`);
       if (place !== undefined && offset !== undefined && offset !== place && !this.#copied.has(event) && this.#level === "strict")
         notes.wrong(`${event} was stored at ${offset}, said its receipt; it is at ${place}`);
-    } else if (unknownCodes.has(code ?? ""))
+    } else if (unknownCodes.has(code ?? "")) {
+      if (code === "session-lost" && !this.mayForget)
+        notes.wrong(`${event} ended in session-lost, and nobody had to forget its session`);
       notes.reached(place === undefined ? `a write that ended in ${code}, lost` : `a write that ended in ${code}, stored`);
-    else {
+    } else {
       notes.reached(`a write rejected with ${code}`);
       if (!definiteCodes.has(code ?? "")) notes.wrong(`${event} was rejected with ${code}`);
       // Its page told that, and ended before its storage knew: it was sent again.

@@ -26,13 +26,16 @@ export class ChannelModel {
   /** By client, what its page in its present life reads. */
   readonly pages: Map<string, ChannelPage> = new Map();
   impostors = 0;
+  readonly writesAtOnce: boolean;
   #repeatedWrites = 0;
   /** What servers published and were not told of yet. */
   readonly servers: Set<Write> = new Set();
 
-  constructor(level: Level, clock: VirtualClock) {
+  constructor(level: Level, clock: VirtualClock, mayForget: boolean) {
     this.clock = clock;
+    this.writesAtOnce = clock.rng.fork("writes at once").chance(0.3);
     this.checker = new ChannelChecker(this.notes, level, () => clock.nowMs);
+    this.checker.mayForget = mayForget;
     clock.onCrash((node) => {
       if (node === "server") {
         this.checker.endLife();
@@ -94,6 +97,8 @@ export class ChannelPage {
     });
     this.#main = this.#read(1, "main").reader;
     model.pages.set(name, this);
+    // Before the line is there.
+    if (model.writesAtOnce) this.publish(1, "");
   }
 
   publish(count: number, pad: string): void {
@@ -172,7 +177,7 @@ export function channelHistory(
 ): SimulateOptions<InstalledChannel, ChannelPage, ChannelModel> {
   const rng = createRng(`channel/${level}/${seed}`);
   const limits = drawLimits(rng.fork("limits"));
-  const retention = rng.chance(0.2) ? { maxEntries: rng.pick([5, 30]) } : {};
+  const retention = rng.chance(0.3) ? { maxEntries: rng.pick([1, 5, 30]) } : {};
   return {
     ...limits,
     seed,
@@ -181,7 +186,7 @@ export function channelHistory(
     ops: 60 + rng.int(80),
     outbox: rng.chance(0.6) && { meanSaveMs: rng.pick([0, 2, 50]) },
     without: ["client-copy"],
-    model: (clock) => new ChannelModel(level, clock),
+    model: (clock) => new ChannelModel(level, clock, limits.mayForget),
     install: (sync, model) => install(sync, model, level, retention),
     ready: ({ room }) => room.ready,
     open: (client, { model, page }) => new ChannelPage(client, model, page),

@@ -54,7 +54,8 @@ test(`DURABLE1 to DURABLE8 hold in ${seedsPerKind * kinds.length} histories`, { 
     `${seeds} histories of ${(simulatedMs / 3_600_000).toFixed(1)} h in ${(cpuMs / 1000).toFixed(1)} s of one core: ${stored} writes stored, ` +
       `${delivered} told to readers, under ${faults} faults in ${lives} lives of servers; ${full} told 20 under 3 faults`,
   );
-  for (const { kind, seed, message } of failures) expect.fail(`${kind} ${seed}: ${message}\nagain: SEED=${seed} KIND=${kind}, see docs/reliability.md`);
+  for (const { kind, seed, message } of failures)
+    expect.fail(`${kind} ${seed}: ${message}\nagain: SEED=${seed} KIND=${kind}, see docs/reliability.md`);
   expect(seeds).toBe(seedsPerKind * kinds.length);
 });
 
@@ -67,7 +68,9 @@ test("four of five histories tell at least 20 things under at least 3 faults", a
   expect(full).toBeGreaterThanOrEqual(seeds * 0.8);
 });
 
-test("one history of each kind is run again, in another process, and is the same to the last step", { timeout: 60_000 }, async () => {
+test("one history of each kind is run again, in another process, and is the same to the last step", {
+  timeout: 60_000,
+}, async () => {
   const { hashes } = await histories();
   expect(Object.keys(hashes)).toHaveLength(kinds.length);
   for (const [name, hash] of Object.entries(hashes)) {

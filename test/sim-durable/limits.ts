@@ -1,16 +1,21 @@
 /** Limits and timings of a history: each is sometimes the default and sometimes tiny. */
 import type { Rng, WorldOptions } from "sente-sync/testing";
 
-export type Limits = Required<Pick<WorldOptions<unknown, unknown, unknown>, "server" | "client" | "storage">>;
+export interface Limits extends Required<Pick<WorldOptions<unknown, unknown, unknown>, "server" | "client" | "storage">> {
+  /** Topics remember fewer sessions than there are. */
+  readonly mayForget: boolean;
+}
 
 export function drawLimits(rng: Rng): Limits {
+  const maxWriters = rng.chance(0.2) ? rng.pick([1, 3]) : 10_000;
   return {
+    mayForget: maxWriters < 10_000,
     server: {
       keepalive: { keepaliveMs: rng.pick([2000, 6000, 25_000]), pingTimeoutMs: rng.pick([500, 3000]) },
       limits: {
         stuckMs: rng.pick([1500, 30_000]),
         sessionGraceMs: rng.pick([1000, 120_000]),
-        maxWriters: rng.chance(0.2) ? rng.pick([1, 3]) : 10_000,
+        maxWriters,
       },
     },
     client: {
