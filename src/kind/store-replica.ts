@@ -63,7 +63,7 @@ export function createStoreReplica<State>(initial: State, mutations: ReadonlyMap
       if (pending.delete(id)) isStale = true;
     },
     apply(entry) {
-      const [steps, id] = Array.isArray(entry) ? (entry as unknown as StoreEntry) : [];
+      const [steps, id] = Array.isArray(entry) ? entry : [];
       if (!Array.isArray(steps) || typeof id !== "string") throw new SyncError("invalid", "Not a store entry");
       confirmed = applyPatch(confirmed ?? initial, steps as Steps);
       pending.delete(id);

@@ -437,7 +437,7 @@ export class Connection implements TransportHandlers {
     const reading = [...(this.#reading ?? []), subscription];
     this.#reading = reading;
     subscription.state = "reading";
-    const done = (snapshot: Subscription["snapshot"]): void => {
+    const goOn = (snapshot: Subscription["snapshot"]): void => {
       const rest = this.#reading?.filter((other) => other !== subscription);
       this.#reading = rest?.length ? rest : undefined;
       if (!this.#holds(subscription) || this.closed) return;
@@ -446,11 +446,11 @@ export class Connection implements TransportHandlers {
       this.wake(subscription);
     };
     topic.past(feed, cursor + 1, this.compact).then(
-      (past) => done(past && { ...past, next: 0 }),
+      (past) => goOn(past && { ...past, next: 0 }),
       (error: unknown) => {
         this.#host.report(error, topic.name);
         if (this.#holds(subscription)) this.#host.endSubscription(subscription, "read-only");
-        done(undefined);
+        goOn(undefined);
       },
     );
   }

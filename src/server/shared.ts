@@ -260,10 +260,10 @@ function hostShared<T>(core: ServerCore, name: string, params: ParamValues, opti
 
   /** Follows the log; where nothing can fail, what is decided is told. */
   const follow = (opened: Topic): void => {
-    const isStrict = opened.log.durability === "strict";
+    const isDurable = opened.log.durability !== "memory";
     opened.log.onRecords((_first, records) => {
       for (const { entry, applied } of decided.splice(0, records.length)) {
-        if (isStrict) told.apply(entry);
+        if (isDurable) told.apply(entry);
         if (options.onChange) stored.push(applied);
       }
       tellLater();

@@ -96,7 +96,7 @@ function hostStore<State, M>(
       return own ? check(own, input, `Input of "${mutation}"`) : input;
     },
     validate({ name: mutation, input, before, state, user }) {
-      if (schema) check(schema as Schema, state, `State of "${name}" after "${mutation}"`);
+      if (schema) check(schema, state, `State of "${name}" after "${mutation}"`);
       const result: unknown = options.validate?.({ mutation, input, before, state, user: user as User | null, params });
       if (result instanceof Promise) {
         result.catch(() => {});

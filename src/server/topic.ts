@@ -28,7 +28,7 @@ const replayChunk = { maxEntries: 4096, maxBytes: 4 * 1024 * 1024 };
 /** A durable topic saves its state when so much was logged since it did. */
 const saveEvery = { entries: 1000, bytes: 1024 * 1024 };
 
-/** The state at the head of a strict topic, for kinds whose decided state changes in place. The kind folds what is told into it. */
+/** The state at the head of a durable topic, for kinds whose decided state changes in place. The kind folds what is told into it. */
 export interface ToldState {
   snapshot(): Snapshot;
   /** What is decided is told: the topic was loaded. */
@@ -86,7 +86,7 @@ export class Topic {
   storing: Promise<unknown> | undefined;
   /** While what could not be stored is taken back: nothing can be decided, and nobody knows whose writes are there. */
   recovering: Promise<void> | undefined;
-  /** The state at the head, of a strict topic. */
+  /** The state at the head, while more is decided. */
   #told: Snapshot;
   /** States that were decided and are not yet told, by offset. */
   #decided: { readonly offset: number; readonly state: Snapshot }[] = [];
@@ -240,7 +240,7 @@ export class Topic {
   /** The state at the head, which is what readers are told: more may be decided. */
   state(): Snapshot {
     const { told, snapshot } = this.#options;
-    if (this.log.durability !== "strict") return snapshot();
+    if (this.log.decided === this.head) return snapshot();
     return told ? told.snapshot() : this.#told;
   }
 
@@ -303,7 +303,10 @@ export class Topic {
     if (log.durability === "memory") return appending;
     if (appending !== "stored" && !(appending instanceof Promise)) return this.#settled(this.#behind(appending));
     const { told, snapshot } = this.#options;
-    if (log.durability === "strict" && !told) this.#decided.push({ offset: log.decided, state: snapshot() });
+    if (!told) {
+      if (log.decided === this.head) this.#told = snapshot();
+      else this.#decided.push({ offset: log.decided, state: snapshot() });
+    }
     this.#save(records, report);
     return appending instanceof Promise ? this.#settled(appending) : appending;
   }

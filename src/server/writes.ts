@@ -153,9 +153,9 @@ export function createWrites(core: ServerCore): Writes {
             // Nothing changes: it is done, behind what came before it.
             store();
             writers.settle(session.id, seq, null, nowMs);
-            const done = (): void => acknowledge(connection, id, seq, log.position.offset);
-            if (storing) void storing.then(done);
-            else done();
+            const answer = (): void => acknowledge(connection, id, seq, log.position.offset);
+            if (storing) void storing.then(answer);
+            else answer();
             continue;
           }
           const packed = topics.pack(entry);

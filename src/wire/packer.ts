@@ -65,7 +65,7 @@ export interface Seal {
   readonly near?: { readonly belowMs: number; readonly seal: Seal };
 }
 
-/** `next` of a value that is there already or will be. */
-export function chain<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
-  return value instanceof Promise ? value.then(next) : next(value);
+/** `make` of a value that is there already or will be. */
+export function chain<A, B>(value: A | Promise<A>, make: (value: A) => B | Promise<B>): B | Promise<B> {
+  return value instanceof Promise ? value.then(make) : make(value);
 }

@@ -16,7 +16,8 @@ export const stats = defineAtom("stats", { initial });
 export const board = defineAtom("board/:id", { initial: { title: "" } });
 export const room = defineChannel("room/:id", { events: { said: type<{ text: string }>(), left: type<{ name: string }>() } });
 
-export const plan = defineShared("plan", { initial: { title: "", done: {} as Record<string, boolean> } });
+const nothingDone: Record<string, boolean> = {};
+export const plan = defineShared("plan", { initial: { title: "", done: nothingDone } });
 
 /** Rejects an odd text on the server only. */
 export const todos = defineStore("todos", {

@@ -33,7 +33,7 @@ function recipeOf(seed: string): (draft: unknown) => void {
         at = under[int(under.length)] as Node;
       }
       if (Array.isArray(at)) {
-        const list = at as unknown[];
+        const list = at;
         const move = [
           () => list.push(value()),
           () => list.splice(int(3), int(3), value()),
@@ -45,7 +45,7 @@ function recipeOf(seed: string): (draft: unknown) => void {
         ];
         move[int(move.length)]?.();
       } else {
-        const node = at as Node;
+        const node = at;
         const key = keys[int(3)] as string;
         const kind = int(4);
         if (kind === 0) delete node[key];

@@ -25,7 +25,7 @@ function counting(all: readonly Stamped[]): Stamped[] {
 function put(value: unknown, path: Keys, set: unknown): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return set;
-  const object = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...(value as object) } : {};
+  const object = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
   const after = put(Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : nothing, rest, set);
   if (after === nothing) delete (object as Record<string, unknown>)[key];
   else (object as Record<string, unknown>)[key] = after;

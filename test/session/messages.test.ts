@@ -130,8 +130,8 @@ test("HELLO1, SUB1, SUB9 and WRITE1 the readers take the shapes of the document"
     [2, 7],
   ]);
   expect(readWrite(unpack('[1 5 [["said" {}]]]'))).toEqual({ id: 1, firstSeq: 5, resent: 0, ops: [["said", {}]] });
-  expect(readWrite(unpack('[1 5 [] 3]'))).toEqual({ id: 1, firstSeq: 5, ops: [], resent: 3 });
-  expect(readWrite(unpack('[1 5 [] -1]'))).toBe(undefined);
+  expect(readWrite(unpack("[1 5 [] 3]"))).toEqual({ id: 1, firstSeq: 5, ops: [], resent: 3 });
+  expect(readWrite(unpack("[1 5 [] -1]"))).toBe(undefined);
 });
 
 test("SUB1 and WRITE1 numbers are integers from 0, ids and sequence numbers from 1, all of at most 2^53 - 1", () => {

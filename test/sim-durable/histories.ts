@@ -15,6 +15,8 @@ export interface Failure {
   readonly kind: Kind;
   readonly seed: number;
   readonly message: string;
+  /** The last steps of its shortest tape. */
+  readonly trace: readonly string[];
 }
 
 export interface Summary {
@@ -48,7 +50,7 @@ export interface Range {
 /** What became of one history, and what it noted. */
 export interface Outcome {
   readonly report?: SimulationReport;
-  readonly failure?: string;
+  readonly failure?: SimulationFailure;
   readonly notes: Notes;
 }
 
@@ -73,7 +75,7 @@ async function run<S, C, M extends { readonly notes: Notes }>(
     return { report, notes: notes as unknown as Notes };
   } catch (error) {
     if (!(error instanceof SimulationFailure)) throw error;
-    return { failure: error.message, notes: notes as unknown as Notes };
+    return { failure: error, notes: notes as unknown as Notes };
   }
 }
 
@@ -86,7 +88,7 @@ export async function runHistories({ kind, from, count, maxFailures, shrinkRuns 
   for (let seed = from; seed < from + count && failures.length < maxFailures; seed++) {
     const { report, failure, notes } = await runHistory(kind, seed, shrinkRuns);
     seeds++;
-    if (failure !== undefined) failures.push({ kind, seed, message: failure });
+    if (failure !== undefined) failures.push({ kind, seed, message: failure.message, trace: failure.trace });
     if (!report) continue;
     stored += notes.stored;
     delivered += notes.delivered;

@@ -5,6 +5,7 @@ import { kinds, type Summary } from "./histories.ts";
 test("m", { timeout: 600_000 }, async () => {
   const p = await bundleDurable((process.env["LIMITS"] ?? "tight") as "tight");
   for (const kind of kinds) {
+    if (process.env["ONLY"] && process.env["ONLY"] !== kind) continue;
     const s = (await p.run(kind, Number(process.env["FROM"] ?? 1), Number(process.env["COUNT"] ?? 40), 5, 0)) as Summary;
     console.log(
       kind,
