@@ -10,12 +10,11 @@ import type { Ref, RefOrName, StoreShape } from "sente-sync";
 import {
   atom,
   type ClientShared,
-  channel,
   type Do,
-  type Readable,
   shared,
   store,
   type TopicStatus,
+  topicStatus,
   type ValueHandle,
 } from "sente-sync/client";
 import { useClient } from "./provider.ts";
@@ -148,14 +147,16 @@ export function useValue<T, R>(
   return value;
 }
 
-type Opener = (client: object, ref: Ref | string) => { readonly status: Readable<TopicStatus> };
-
 /** How a topic is doing. It only looks: the topic is `idle` until another hook reads it. */
 export function useTopicStatus(ref: Ref | string): TopicStatus {
   const client = useClient();
   const topic = topicOf(ref);
-  const open = (typeof ref === "object" && ref.kind === "channel" ? channel : atom) as Opener;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the topic stands for the ref
-  const { status } = useMemo(() => open(client, ref), [client, topic]);
+  const status = useMemo(() => {
+    // An atom may have been rendered by a server: whoever holds it first takes that over.
+    return typeof ref === "string" || ref.kind === "atom"
+      ? atom(client, ref as RefOrName<"atom", unknown>).status
+      : topicStatus(client, ref);
+  }, [client, topic]);
   return useSyncExternalStore(status.listen, status.get, () => "idle");
 }

@@ -9,11 +9,10 @@ import type { Ref, RefOrName, StoreShape } from "sente-sync";
 import {
   atom as atomOf,
   type ClientShared,
-  channel as channelOf,
   type Do,
   derived,
-  type Readable,
   shared as sharedOf,
+  topicStatus as statusOf,
   store as storeOf,
   type TopicStatus,
 } from "sente-sync/client";
@@ -83,15 +82,15 @@ export function store<T, M, R>(...args: unknown[]): LiveStore<R | undefined, M> 
   return Object.defineProperty(live, "do", { get: () => handle().do }) as LiveStore<R | undefined, M>;
 }
 
-type Opener = (client: object, ref: Ref | string) => { readonly status: Readable<TopicStatus> };
-
 /** How a topic is doing. It only looks: the topic is `idle` until something reads it. */
 export function topicStatus(client: AnyClient, ref: OrGetter<Ref | string>): Live<TopicStatus>;
 export function topicStatus(ref: OrGetter<Ref | string>): Live<TopicStatus>;
 export function topicStatus(...args: unknown[]): Live<TopicStatus> {
   const [client, ref] = withClient<[OrGetter<Ref | string>]>(args);
-  return createLive(ref, (now) => {
-    const open = (typeof now === "object" && now.kind === "channel" ? channelOf : atomOf) as Opener;
-    return open(client, now).status;
-  });
+  return createLive(ref, (now) =>
+    // An atom may have been rendered by a server: whoever holds it first takes that over.
+    typeof now === "string" || now.kind === "atom"
+      ? atomOf(client, now as RefOrName<"atom", unknown>).status
+      : statusOf(client, now),
+  );
 }

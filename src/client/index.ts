@@ -34,4 +34,4 @@ export type { ClientStatus, ClientStatusName } from "./status.ts";
 export { type ClientStore, type Do, store } from "./store.ts";
 export { preventUnload, type SyncStatus, syncStatus } from "./sync-status.ts";
 export { type Upgrade, type UpgradeOptions, upgrade } from "./upgrade.ts";
-export type { Change, ValueHandle } from "./value-handle.ts";
+export { type Change, topicStatus, type ValueHandle } from "./value-handle.ts";

@@ -5,9 +5,10 @@
  * closing one ends what it listens to, and nothing else.
  * Rules: docs/protocol.md SUB1-SUB20.
  */
+import type { Ref } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
 import { addTo, callAll, type Readable, type Unsubscribe } from "../core/store.ts";
-import type { ClientCore } from "./client.ts";
+import { type ClientCore, coreOf } from "./client.ts";
 import type { Cause, Held, TopicStatus } from "./held.ts";
 
 /** Why a listener is called; `local`: by a change of this client that the server has not confirmed, or that it took back. */
@@ -94,4 +95,9 @@ export function valueHandle<T, C extends string = Cause | "local">(
 /** Tells those who listen to changes made here. */
 export function tellLocal(core: ClientCore, topic: string, local: Set<(change: Change) => void>): void {
   core.attempt(() => callAll(local, { cause: "local" }), topic);
+}
+
+/** How a topic of any kind is doing. It only looks: the topic is `idle` until something uses it. */
+export function topicStatus(client: object, ref: Ref): Readable<TopicStatus> {
+  return coreOf(client).hold(ref.topic, ref.kind).status;
 }

@@ -120,7 +120,8 @@ export function defineChannel<const Name extends string, const E extends Channel
 
 /** What a mutation is told, and can do. */
 export interface MutationContext {
-  readonly user: User;
+  /** Who asked for it; null: the server itself, or a client that never heard from one. */
+  readonly user: User | null;
   /** A new id: the same in the optimistic and in the server's run. */
   id(): string;
   /** Wall clock of whoever runs it, ms: the server's is the one that stays. */

@@ -38,7 +38,7 @@ export function runMutation<State>(
   if (!mutation) throw new SyncError("not-declared", `The store has no mutation "${name}".`);
   let ids = 0;
   const context: MutationContext = {
-    user: user as User,
+    user: (user ?? null) as User | null,
     id: () => (ids++ ? `${id}-${ids}` : id),
     now: () => nowMs,
     reject(code, message) {

@@ -129,7 +129,12 @@ export function createWrites(core: ServerCore): Writes {
         const refused = (error: unknown): void => {
           // Whether it is stored is unknown, and so is left to be asked again.
           if (isSyncError(error, "closed")) return;
-          for (const seq of own) reject(connection, id, seq, toWireError(error));
+          const wire = toWireError(error);
+          for (const seq of own) {
+            // It was taken for stored until now; who asks again is to hear the same.
+            topic.writers.settle(session.id, seq, wire, nowMs);
+            reject(connection, id, seq, wire);
+          }
         };
         const answer = (result: AppendResult): void => {
           if (result === "stored") acknowledge(connection, id, last, offset);

@@ -1,7 +1,7 @@
 /** useStore, useSyncStatus and useRejectedWrites against a real server. */
 import { act } from "@testing-library/react";
 import { Profiler } from "react";
-import { useRejectedWrites, useStore, useSyncStatus } from "sente-sync/react";
+import { useRejectedWrites, useStore, useSyncStatus, useTopicStatus } from "sente-sync/react";
 import { expect, test } from "vitest";
 import { createWorld, todos, until } from "../support.ts";
 import { Run, renderWith } from "./support.tsx";
@@ -74,4 +74,15 @@ test("a component renders only when what it selected changed", async () => {
   for (let i = 0; i < 5; i++) act(() => void hit?.());
   await world.settle(client);
   expect(renders).toBe(before);
+});
+
+test("the status of a store, whoever looks first", async () => {
+  const world = createWorld();
+  const both = () => {
+    const status = useTopicStatus(todos);
+    const [value] = useStore(todos, ({ items }) => items.length);
+    return `${status} ${value ?? "none"}`;
+  };
+  const page = renderWith(world.client(), <Run body={both} />);
+  await until(() => expect(page.text).toBe("live 0"));
 });
