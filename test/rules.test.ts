@@ -46,7 +46,7 @@ function stringsOf(path: string, text: string): { titles: string[]; strings: str
   return { titles, strings };
 }
 
-const documents = listFiles("docs", [".md"]).filter((path) => /^docs\/(protocol\.md$|protocol\/)/.test(path));
+const documents = listFiles("docs", [".md"]).filter((path) => /^docs\/(protocol\.md$|reliability\.md$|protocol\/)/.test(path));
 const definitions = documents.flatMap((path) => rulesOf(read(path)).map((rule) => ({ ...rule, at: `${path}:${rule.line}` })));
 const defined = new Set(definitions.map((rule) => rule.name));
 const testFiles = listFiles("test", [".ts", ".tsx"]).filter(
