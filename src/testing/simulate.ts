@@ -115,7 +115,7 @@ async function runTape<S, C, M>(
       const client = world.clients[index] as SimulatedClient<C>;
       if (fault) {
         struck++;
-        faultTable[name as FaultName].run(world as World<unknown, unknown, unknown>, client, fault);
+        faultTable[name as FaultName].run(world, client, fault);
       } else if (client.isUp) workload[name]?.({ client, world, model, rng: clock.rng.fork(`op/${nth}`) });
     });
   }

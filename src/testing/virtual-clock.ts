@@ -97,6 +97,8 @@ interface Node {
 const wallStartMs = Date.UTC(2030, 0, 1);
 /** A longer delay runs at once on a real platform, which no caller wants. */
 const maxDelayMs = 2 ** 31 - 1;
+/** Whoever asks for more without time passing asks for ever. */
+const maxStepsAtOnce = 100_000;
 /** Between two immediates of one turn all microtasks run, so many steps share the cost of a turn. */
 const stepsPerTurn = 32;
 /** Taken at import, so that a test runner's fake timers do not stop our loop. */
@@ -113,6 +115,8 @@ export function createVirtualClock({ seed, onTrace, betweenSteps }: VirtualClock
   const history = createHash();
   let nowMs = 0;
   let steps = 0;
+  /** Steps before the first of this instant. */
+  let firstStepNow = 0;
   let nextOrder = 0;
   let pending = 0;
   let isRunning = false;
@@ -187,8 +191,11 @@ export function createVirtualClock({ seed, onTrace, betweenSteps }: VirtualClock
       if (untilMs !== Number.POSITIVE_INFINITY) nowMs = Math.max(nowMs, untilMs);
       return pending === 0 ? "idle" : "time";
     }
+    if (step.atMs > nowMs) firstStepNow = steps;
     nowMs = step.atMs;
-    steps++;
+    if (++steps - firstStepNow > maxStepsAtOnce) {
+      throw new SyncError("limit", `"${step.life.name}" never rests: over ${maxStepsAtOnce} steps at ${nowMs} ms.`);
+    }
     history.addNumber(nowMs);
     note(step.life.name, step.what);
     take(step)?.();

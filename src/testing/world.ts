@@ -147,7 +147,7 @@ export function createWorld<S, C, M>(options: WorldOptions<S, C, M>): World<S, C
     clients,
     model,
     states,
-    client({ name = `client${clients.length}`, like, user = like?.user ?? ({ id: name } as User) } = {}) {
+    client({ name = `client${clients.length}`, like, user = like?.user ?? { id: name } } = {}) {
       const { outbox } = options;
       const meanSaveMs = typeof outbox === "object" ? outbox.meanSaveMs : 1;
       const client = new SimulatedClient<C>(name, user, {

@@ -146,7 +146,11 @@ export function atomHistory(seed: number | string, level: Level): SimulateOption
       const { first, entries } = await world.stored("state");
       if (first !== 1) notes.wrong(`the log begins at ${first}`);
       const folded = createAtomAuthority<State>({ initial });
-      const values = [initial, ...entries.map((entry) => (folded.apply(entry as Steps), folded.value))].map(textOf);
+      const after = entries.map((entry) => {
+        folded.apply(entry as Steps);
+        return folded.value;
+      });
+      const values = [initial, ...after].map(textOf);
       checker.judge(values);
       if (values.at(-1) !== shown) notes.wrong(`the server shows ${shown}, its log makes ${values.at(-1)}`);
       server.start();

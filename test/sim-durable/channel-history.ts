@@ -4,7 +4,7 @@
  * Always: the options of a seed are drawn before anything runs; what is drawn here is limits and timings, faults are `simulate`'s.
  * Rules: docs/reliability.md DURABLE1-DURABLE8.
  */
-import { defineChannel, isSyncError, type, type User } from "sente-sync";
+import { defineChannel, isSyncError, type } from "sente-sync";
 import { type Client, type ClientChannel, channel as clientChannel, rejectedWrites } from "sente-sync/client";
 import { edn } from "sente-sync/packers/edn";
 import { channel, type Server, type ServerChannel } from "sente-sync/server";
@@ -182,7 +182,7 @@ export function channelHistory(
     ...limits,
     seed,
     clients: rng.pick([2, 2, 3, 4]),
-    user: (index) => (index % 2 ? { id: `client${index}` } : { id: `anonymous-${index}`, anonymous: true }) as User,
+    user: (index) => (index % 2 ? { id: `client${index}` } : { id: `anonymous-${index}`, anonymous: true }),
     ops: 60 + rng.int(80),
     outbox: rng.chance(0.6) && { meanSaveMs: rng.pick([0, 2, 50]) },
     without: ["client-copy"],

@@ -73,7 +73,6 @@ const bugs: readonly Bug[] = [
     [
       {
         file: "src/topic/segment/open-topic.ts",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source.
         text: 'this.durability === "relaxed" ? `${topic.epoch}-${log.generation}` : topic.epoch',
         instead: "topic.epoch",
       },
@@ -140,8 +139,8 @@ const bugs: readonly Bug[] = [
     [
       {
         file: "src/server/topic.ts",
-        text: 'return this.log.durability === "strict" ? this.#told : this.#options.snapshot();',
-        instead: "return this.#options.snapshot();",
+        text: "return told ? told.snapshot() : this.#told;",
+        instead: "return snapshot();",
       },
     ],
   ],

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { simulate } from "sente-sync/testing";
 import { openPoll, servePoll } from "./poll.ts";
 
-test("a page that is cut off in the middle of a vote counts once", async () => {
+await test("a page that is cut off in the middle of a vote counts once", async () => {
   const world = simulate({ seed: 2, install: servePoll, open: openPoll });
   const ada = world.client();
   await world.settle();

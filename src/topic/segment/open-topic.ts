@@ -367,7 +367,7 @@ class Append implements Write {
   }
 }
 
-function unreadable(error: unknown): SyncError {
+export function unreadable(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   return new SyncError("read-only", "The disk does not give what is stored.", { cause: error });
 }

@@ -12,7 +12,7 @@ import { Catalog, nameOf, type Segment, Topic } from "./catalog.ts";
 import { Compactor, keepValue } from "./compactor.ts";
 import { Files } from "./files.ts";
 import { writeIndex } from "./index-file.ts";
-import { appendAll, OpenTopic } from "./open-topic.ts";
+import { appendAll, OpenTopic, unreadable } from "./open-topic.ts";
 import type { LogParts } from "./parts.ts";
 import { examine } from "./repair.ts";
 import { type Replayed, replay } from "./replay.ts";
@@ -157,7 +157,7 @@ class OpenSegmentLog implements SegmentLog {
       return await opened.ready;
     } catch (error) {
       if (this.#opened.get(name) === opened) this.#opened.delete(name);
-      throw error;
+      throw unreadable(error);
     }
   }
 
