@@ -240,7 +240,8 @@ export class Topic {
   /** The state at the head, which is what readers are told: more may be decided. */
   state(): Snapshot {
     const { told, snapshot } = this.#options;
-    if (this.log.decided === this.head) return snapshot();
+    // While what failed is taken back, the state is on its way from the beginning.
+    if (this.log.decided === this.head && !this.recovering) return snapshot();
     return told ? told.snapshot() : this.#told;
   }
 
