@@ -153,7 +153,9 @@ export class Topic {
     const known = this.#feeds.get(framer);
     if (known) return known;
     const { maxEntries, maxBytes } = this.#tail;
-    const first = Math.max(this.first, this.head - maxEntries + 1);
+    const { head } = this;
+    const newest = (): number => Math.max(this.first, this.head - maxEntries + 1);
+    const first = newest();
     const records = this.log.read(first, { maxEntries, maxBytes: Number.POSITIVE_INFINITY });
     const create = (found: Awaited<typeof records>): Feed => {
       // Two may have come for it while the log read; one that is not in the table is told of no entries.
@@ -169,10 +171,13 @@ export class Topic {
       this.#feeds.set(framer, feed);
       return feed;
     };
-    // A log on disk may have taken more entries while it read: start over until nothing came between.
-    return records instanceof Promise
-      ? records.then((found) => (first + found.length - 1 === this.head ? create(found) : this.feed(framer)))
-      : create(records);
+    if (!(records instanceof Promise)) return create(records);
+    return records.then((found) => {
+      if (first + found.length - 1 === this.head) return create(found);
+      // A log on disk may have taken or forgotten entries while it read: start over until nothing came between.
+      if (this.head !== head || newest() !== first) return this.feed(framer);
+      throw new SyncError("damaged", `The log of "${this.name}" has not all the records that it says.`);
+    });
   }
 
   /** Of a durable topic the newest entries only: the others are in its log. */

@@ -57,17 +57,6 @@ const bugs: readonly Bug[] = [
     ],
   ],
   [
-    "what a start reads of the last segment is not stored before it counts",
-    "channel-strict",
-    [
-      {
-        file: "src/topic/segment/segment-log.ts",
-        text: "for (const [number, end] of replayed.unstated) await",
-        instead: "for (const [number, end] of []) await",
-      },
-    ],
-  ],
-  [
     "the epoch stays after an unclean stop of a relaxed topic",
     "channel-relaxed",
     [
@@ -161,17 +150,6 @@ const bugs: readonly Bug[] = [
     [{ file: "src/server/topic.ts", text: "this.writers.load(writers);", instead: "this.writers.load(undefined);" }],
   ],
   [
-    "what is kept of few entries is trimmed before any snapshot says whose they were",
-    "channel-strict",
-    [
-      {
-        file: "src/server/topic.ts",
-        text: "this.#hasSaved = snapshot !== undefined || !this.#isTight;",
-        instead: "this.#hasSaved = true;",
-      },
-    ],
-  ],
-  [
     "a write that is sent again counts as new",
     "channel-strict",
     [
@@ -186,23 +164,6 @@ const bugs: readonly Bug[] = [
     "a write of a session that was forgotten counts as new",
     "channel-strict",
     [{ file: "src/server/writes.ts", text: '(outcome === "unknown" && !resent)', instead: 'outcome === "unknown"' }],
-  ],
-  [
-    "writes are decided while what failed is being taken back",
-    "channel-strict",
-    [
-      { file: "src/server/writes.ts", text: "if (hosted?.topic.recovering) {", instead: "if (hosted?.topic.dirty === null) {" },
-      {
-        file: "src/server/topic.ts",
-        text: "if (fault || !this.recovering) return fault;",
-        instead: "if (fault !== null) return fault;",
-      },
-    ],
-  ],
-  [
-    "a line that its client has given up may still write",
-    "channel-strict",
-    [{ file: "src/server/writes.ts", text: "if (line < session.writingLine) {", instead: "if (line < 0) {" }],
   ],
   [
     "a session's token is not checked",
@@ -231,11 +192,6 @@ const bugs: readonly Bug[] = [
       },
       { file: "src/client/writes.ts", text: "if (write.isSent && (isOther || !write.idempotent))", instead: "if (isOther)" },
     ],
-  ],
-  [
-    "what waits is not sent when the session is known later than the topic",
-    "channel-strict",
-    [{ file: "src/client/writes.ts", text: "welcomed: arm,", instead: "welcomed() {}," }],
   ],
   [
     "a session that was restored numbers new writes",
