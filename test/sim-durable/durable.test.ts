@@ -20,7 +20,7 @@ const rareStates: readonly (readonly [title: string, state: string, atLeast: num
   ["DURABLE3 a client's storage was copied", "a copy of a client's storage", 20],
   ["DURABLE3 a write of a session that was forgotten was told as unknown", "a write that ended in session-lost, stored", 1],
   ["DURABLE4 a disk that failed made writes read-only", "a write rejected with read-only", 20],
-  ["DURABLE5 a loss of power cost what was not synced", "a loss of power lost what was not synced", 50],
+  ["DURABLE5 a loss of power cost what was not synced", "a loss of power lost what was not synced", 25],
   ["DURABLE6 a gap was told", "a gap told", 5],
   ["DURABLE7 relaxed: a crash took back a suffix", "a suffix lost by a crash", 5],
   ["DURABLE7 relaxed: a new epoch was told", "a new epoch told", 20],
