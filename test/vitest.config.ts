@@ -10,7 +10,7 @@ const ssr = { resolve: { conditions: [...conditions, "module", "node", "developm
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    testTimeout: 30_000,
+    testTimeout: 90_000,
     reporters: ["default", new URL("support/report-skips.ts", import.meta.url).pathname],
     coverage: {
       provider: "v8",
