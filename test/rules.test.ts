@@ -52,7 +52,15 @@ const defined = new Set(definitions.map((rule) => rule.name));
 const testFiles = listFiles("test", [".ts", ".tsx"]).filter(
   (path) => !/^test\/(support|types)\/|^test\/rules\.test\.ts$/.test(path),
 );
-const testStrings = testFiles.map((path) => ({ path, ...stringsOf(path, read(path)) }));
+/** Contracts are tables of tests: every string there that opens as a title does is one. */
+const contractFiles = listFiles("src/testing/contracts", [".ts"]);
+const testStrings = [
+  ...testFiles.map((path) => ({ path, ...stringsOf(path, read(path)) })),
+  ...contractFiles.map((path) => {
+    const { strings } = stringsOf(path, read(path));
+    return { path, titles: strings, strings };
+  }),
+];
 
 describe("the scan", () => {
   test("finds rules at the opening of a line, an item and a row, and nowhere else", () => {

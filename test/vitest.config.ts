@@ -11,6 +11,8 @@ export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     testTimeout: 90_000,
+    // All cores: by default one is left idle, and of two that is half. Many tests wait for a browser or another process.
+    maxWorkers: "100%",
     reporters: ["default", new URL("support/report-skips.ts", import.meta.url).pathname],
     coverage: {
       provider: "v8",

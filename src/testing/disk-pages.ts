@@ -47,7 +47,11 @@ export class PagedFile {
       page.set(bytes.subarray(at, at + to - from), from);
       this.#put(index, page);
     });
-    if (bytes.length) this.#resize(Math.max(this.size, end));
+    if (!bytes.length) return;
+    this.#resize(Math.max(this.size, end));
+    // What is written again behind a size that a sync has lost counts again, as its pages do.
+    const known = this.#unsyncedSizes.at(-1)?.size ?? this.#platterSize;
+    if (end > known) this.#unsyncedSizes.push({ size: end });
   }
 
   truncate(size: number): void {

@@ -134,8 +134,13 @@ export const faultTable: Readonly<Record<FaultName, Fault>> = {
   },
   "server-power": {
     rarity: 2,
-    draw: (rng) => ({ downMs: downMs(rng) }),
-    run: ({ server }, _client, args) => server.crash("power", number(args, "downMs")),
+    // Often the process dies first, and the next one has begun when the power goes.
+    draw: (rng) => ({ downMs: downMs(rng), killedMs: rng.pick([0, 150, 600]) }),
+    run(world, _client, args) {
+      const killedMs = number(args, "killedMs");
+      if (killedMs) world.server.crash("kill", 0);
+      world.later(killedMs, () => world.server.crash("power", number(args, "downMs")));
+    },
   },
   "server-stop": {
     rarity: 4,
@@ -157,8 +162,13 @@ export const faultTable: Readonly<Record<FaultName, Fault>> = {
   },
   "disk-sync": {
     rarity: 3,
-    draw: (rng) => ({ times: rng.pick([1, 1, 3]) }),
-    run: ({ server }, _client, args) => server.failSyncs(number(args, "times")),
+    // Often a client comes back while what failed is being taken back, and sends again what it was not told of.
+    draw: (rng) => ({ times: rng.pick([1, 1, 3]), cutMs: rng.pick([0, 0, 30, 100]) }),
+    run(world, client, args) {
+      world.server.failSyncs(number(args, "times"));
+      const cutMs = number(args, "cutMs");
+      if (cutMs) world.later(cutMs, () => world.network.cut(client.name, "both"));
+    },
   },
 };
 

@@ -55,7 +55,7 @@ interface Listener {
 }
 
 /** A network without listeners or links. */
-export function createNetwork({ clock, faults: wanted = {} }: NetworkOptions): Network {
+export function memoryNetwork({ clock, faults: wanted = {} }: NetworkOptions): Network {
   const rng = clock.rng.fork("network");
   let faults: Faults = wanted === "swarm" ? swarmFaults(rng.fork("swarm")) : { ...calm, ...wanted };
   const counts = createCounts();

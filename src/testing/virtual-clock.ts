@@ -105,7 +105,7 @@ const stepsPerTurn = 32;
 const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }).setImmediate;
 
 /** A clock at virtual time 0, which stands still until it is run. */
-export function createVirtualClock({ seed, onTrace, betweenSteps }: VirtualClockOptions): VirtualClock {
+export function virtualClock({ seed, onTrace, betweenSteps }: VirtualClockOptions): VirtualClock {
   const rng = createRng(seed);
   const tieSeed = hashText(`${seed}/tie`);
   const heap = new EventHeap<Step>();

@@ -15,11 +15,11 @@ import { edn } from "../wire/edn.ts";
 import { ownBudget } from "../wire/packer.ts";
 import { durationMs } from "./duration.ts";
 import { type Faults, swarmFaults } from "./faults.ts";
-import { createNetwork, type Network } from "./memory-network.ts";
+import { memoryNetwork, type Network } from "./memory-network.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 import { SimulatedServer } from "./simulated-server.ts";
 import { SimulatedStore } from "./simulated-store.ts";
-import { createVirtualClock, type VirtualClock, type VirtualClockOptions } from "./virtual-clock.ts";
+import { type VirtualClock, type VirtualClockOptions, virtualClock } from "./virtual-clock.ts";
 
 export interface WorldOptions<S, C, M> {
   readonly seed: number | string;
@@ -89,8 +89,8 @@ export function createWorld<S, C, M>(options: WorldOptions<S, C, M>): World<S, C
   const { seed, install, open, storage = false, faults = {}, onTrace, always } = options;
   const rates = faults === "swarm" ? ({ network: "swarm", disk: true } as const) : faults;
   const failed = (error: unknown): void => void clock.schedule("world", 0, "reported", () => thrown(error));
-  const clock = createVirtualClock({ seed, ...(onTrace && { onTrace }), ...(always && { betweenSteps: () => always(world) }) });
-  const network = createNetwork({
+  const clock = virtualClock({ seed, ...(onTrace && { onTrace }), ...(always && { betweenSteps: () => always(world) }) });
+  const network = memoryNetwork({
     clock,
     faults: rates.network === "swarm" ? swarmFaults(clock.rng.fork("swarm")) : (rates.network ?? {}),
   });
@@ -102,8 +102,13 @@ export function createWorld<S, C, M>(options: WorldOptions<S, C, M>): World<S, C
 
   const report = (error: unknown, where: string): void => {
     clock.trace("world", `reported at ${where}: ${String(error)}`);
-    if (options.onError) options.onError(error, where);
-    else failed(new SyncError("invalid", `Reported at ${where}: ${String(error)}`, { cause: error }));
+    try {
+      if (!options.onError) throw new SyncError("invalid", `Reported at ${where}: ${String(error)}`, { cause: error });
+      options.onError(error, where);
+    } catch (unexpected) {
+      // Whoever reported it might swallow what is thrown here.
+      failed(unexpected);
+    }
   };
   const later = (delayMs: number, run: () => void): void => {
     const before = heals;
@@ -204,8 +209,9 @@ export function createWorld<S, C, M>(options: WorldOptions<S, C, M>): World<S, C
         const { position, first } = opened;
         const entries: unknown[] = [];
         while (first + entries.length <= position.offset) {
-          for (const { entry } of await opened.read(first + entries.length, everything))
-            entries.push(kept.unpack(entry, ownBudget));
+          const records = await opened.read(first + entries.length, everything);
+          if (!records.length) throw new SyncError("damaged", `"${topic}" has not all the records that it says.`);
+          for (const { entry } of records) entries.push(kept.unpack(entry, ownBudget));
         }
         await log.close();
         return { epoch: position.epoch, first, entries };

@@ -6,8 +6,7 @@ import { createAtomAuthority } from "../../src/kind/atom-authority.ts";
 import { createAtomReplica } from "../../src/kind/atom-replica.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
 import type { Steps } from "../../src/kind/patch.ts";
-import type { Random } from "../contracts/kind.ts";
-import { kindContract } from "../contracts/kind.ts";
+import { kindLaws, type Random } from "../../src/testing/contracts/kind.ts";
 import type { Container } from "./documents.ts";
 import { change, changes, containers, deepFreeze } from "./documents.ts";
 
@@ -37,12 +36,13 @@ const op = (random: Random): AtomOp<Stats> => {
 };
 
 for (const mode of ["patches", "value"] as const) {
-  kindContract(`atom, ${mode}`, {
+  const laws = kindLaws({
     authority: () => createAtomAuthority({ initial, mode }),
     replica: () => createAtomReplica<Stats>(),
     op,
     badEntries: [null, [[0, ["visitors", "x"], 1]], [[0, ["pages", 9], 1]], [[1, ["gone"]]]],
   });
+  for (const { name, run } of laws) test(`${name} (atom, ${mode})`, run);
 }
 
 /** A replica that has what was logged, and a check that it agrees. */

@@ -4,7 +4,7 @@ import { isSyncError, SyncError } from "../../src/core/errors.ts";
 import type { ChannelEntry, ChannelMessage } from "../../src/kind/channel.ts";
 import { createChannelAuthority, createChannelReplica, maxEventNameBytes } from "../../src/kind/channel.ts";
 import type { Replica, WriteContext } from "../../src/kind/kind.ts";
-import { kindContract } from "../contracts/kind.ts";
+import { kindLaws } from "../../src/testing/contracts/kind.ts";
 import { documents } from "./documents.ts";
 
 const by = (replica: string | null): WriteContext => ({ replica, user: null, nowMs: 0 });
@@ -26,7 +26,7 @@ const observed = (): Replica<readonly ChannelMessage[], ChannelEntry> => {
   };
 };
 
-kindContract("channel", {
+const laws = kindLaws({
   authority: () => createChannelAuthority(),
   replica: observed,
   op: (random) => ({ event: random() < 0.2 ? "not a name" : "room/said", data: { n: Math.floor(random() * 9) } }),
@@ -42,6 +42,7 @@ kindContract("channel", {
     ["a", 1, "b", 2],
   ],
 });
+for (const { name, run } of laws) test(`${name} (channel)`, run);
 
 test("CHANNEL1 an entry is the event, the data and the publisher's replica, null for the server", () => {
   const channel = createChannelAuthority();

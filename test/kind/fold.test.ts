@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
 import { fold } from "../../src/kind/fold.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
-import { kindContract } from "../contracts/kind.ts";
+import { kindLaws } from "../../src/testing/contracts/kind.ts";
 
 /** A lock: one holder at a time, and only the holder lets go. */
 const lock = fold<string | null, "take" | "release", string | null>({
@@ -31,12 +31,14 @@ const ballot = fold<Votes, string, readonly [replica: string, choice: string]>({
 
 const by = (replica: string): WriteContext => ({ replica, user: null, nowMs: 0 });
 
-kindContract("lock", { ...lock, op: (random) => (random() < 0.5 ? "take" : "release"), badEntries: [1, {}] });
-kindContract("ballot", {
+const locks = kindLaws({ ...lock, op: (random) => (random() < 0.5 ? "take" : "release"), badEntries: [1, {}] });
+for (const { name, run } of locks) test(`${name} (lock)`, run);
+const ballots = kindLaws({
   ...ballot,
   op: (random) => ["tea", "coffee", "wine"][Math.floor(random() * 3)] as string,
   badEntries: [null, 7],
 });
+for (const { name, run } of ballots) test(`${name} (ballot)`, run);
 
 test("FOLD1 the state at offset 0 is `initial`, and decide sees what was applied", () => {
   const door = lock.authority();

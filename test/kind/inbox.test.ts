@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createInboxReplica, emptyInbox, type InboxEntry, type InboxOp, type InboxState } from "../../src/kind/inbox.ts";
 import { createInboxAuthority, type InboxRules } from "../../src/kind/inbox-authority.ts";
 import type { Authority, WriteContext } from "../../src/kind/kind.ts";
-import { kindContract } from "../contracts/kind.ts";
+import { kindLaws } from "../../src/testing/contracts/kind.ts";
 
 const rules: InboxRules = {
   user: "ada",
@@ -32,7 +32,7 @@ function done(inbox: Authority<InboxOp, InboxEntry>, op: unknown, context: Write
 const stateOf = (inbox: Authority<InboxOp, InboxEntry>): InboxState => inbox.snapshot() as InboxState;
 const dataOf = (inbox: Authority<InboxOp, InboxEntry>): unknown[] => stateOf(inbox).messages.map(({ data }) => data);
 
-kindContract("inbox", {
+const laws = kindLaws({
   authority: () => createInboxAuthority(rules),
   replica: createInboxReplica,
   op: (random): InboxOp => {
@@ -65,6 +65,7 @@ kindContract("inbox", {
     [0, "a/b", 1, null, 0, 1, 1, {}, 1],
   ],
 });
+for (const { name, run } of laws) test(`${name} (inbox)`, run);
 
 test("INBOX3 sender and time of a message are the server's word; whatever an operation says of them is not looked at", () => {
   const inbox = createInboxAuthority(rules);

@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import { SyncError } from "../../src/core/errors.ts";
 import { fold } from "../../src/kind/fold.ts";
 import type { Authority, Replica } from "../../src/kind/kind.ts";
-import type { KindSubject } from "../contracts/kind.ts";
-import { kindLaws } from "../contracts/kind.ts";
+import { type KindSubject, kindLaws } from "../../src/testing/contracts/kind.ts";
 
 type Op = { add: number };
 type State = { total: number; seen: number[] };
@@ -72,12 +71,12 @@ const faults: Record<string, KindSubject<Op, State, number>> = {
 };
 
 const broken = (subject: KindSubject<Op, State, number>): string[] =>
-  kindLaws(subject).flatMap(({ title, check }) => {
+  kindLaws(subject).flatMap(({ name, check }) => {
     try {
       for (let seed = 1; seed <= 20; seed++) check(seed);
       return [];
     } catch {
-      return [title.slice(0, 5)];
+      return [name.slice(0, 5)];
     }
   });
 

@@ -8,10 +8,10 @@ import { type Assignment, nothing, put, read } from "../../src/kind/registers.ts
 import { isSame, keepSame } from "../../src/kind/same.ts";
 import { createSharedAuthority, createSharedReplica, type SharedOp, sharedOp } from "../../src/kind/shared.ts";
 import type { SharedEntry } from "../../src/kind/shared-tree.ts";
+import { kindLaws, type Random } from "../../src/testing/contracts/kind.ts";
 import { createRng } from "../../src/testing/rng.ts";
 import { edn } from "../../src/wire/edn.ts";
 import { msgpack } from "../../src/wire/msgpack.ts";
-import { kindContract, type Random } from "../contracts/kind.ts";
 
 const initial = { a: { b: 1, c: [1] }, d: "x" };
 const keys = ["a", "b", "c", "d"];
@@ -39,7 +39,7 @@ const changesOf = (random: Random): Assignment[] =>
 const context = (at = nowMs, replica: string | null = "r1"): WriteContext => ({ replica, user: null, nowMs: at });
 const invalid = expect.objectContaining({ code: "invalid" });
 
-kindContract("shared", {
+const laws = kindLaws({
   authority: () => createSharedAuthority({ initial }),
   replica: () => createSharedReplica(),
   op(random): SharedOp {
@@ -60,6 +60,7 @@ kindContract("shared", {
     [0, "n", [[]]],
   ],
 });
+for (const { name, run } of laws) test(`${name} (shared)`, run);
 
 test("SHARED1 and SHARED2 an operation is a stamp and its changes; a path of one key is the key, deletions stand last", () => {
   const changes: Assignment[] = [

@@ -6,8 +6,8 @@ import type { WriteContext } from "../../src/kind/kind.ts";
 import type { Call, StoreEntry } from "../../src/kind/mutation.ts";
 import { createStoreAuthority } from "../../src/kind/store-authority.ts";
 import { createStoreReplica } from "../../src/kind/store-replica.ts";
+import { kindLaws, type Random } from "../../src/testing/contracts/kind.ts";
 import { createRng } from "../../src/testing/rng.ts";
-import { kindContract, type Random } from "../contracts/kind.ts";
 
 interface Todo {
   id: string;
@@ -42,7 +42,7 @@ const hex = (n: number): string => n.toString(16).padStart(16, "0");
 const as = (user: unknown, nowMs = 0): WriteContext => ({ replica: "r", user, nowMs });
 
 let drawn = 0;
-kindContract("store", {
+const laws = kindLaws({
   authority: () => createStoreAuthority({ initial, mutations }),
   replica: () => createStoreReplica(initial, mutations),
   op: (random: Random): unknown => {
@@ -61,6 +61,7 @@ kindContract("store", {
   },
   badEntries: [null, [], [[[0, ["items", 99], 1]], "x"], ["steps", "x"], [[], 5]],
 });
+for (const { name, run } of laws) test(`${name} (store)`, run);
 
 test("STORE1 and STORE2 a call is run on both sides, with the same ids, and the server's result is what is logged", () => {
   const authority = createStoreAuthority({ initial, mutations });

@@ -5,7 +5,7 @@
 import { equalValues, isSyncError } from "sente-sync";
 import { atom, type Client, channel, createClient, upgrade } from "sente-sync/client";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { realTime } from "../contracts/transport.ts";
+import { realTime } from "../../src/testing/contracts/transport-world.ts";
 import { read } from "../support/sources.ts";
 import { anything, counter, large, largeLength, room } from "./house.ts";
 import { afterPackers, createPacker, everyKind, noise, packerNames } from "./packers.ts";

@@ -7,11 +7,12 @@ import { SyncError } from "../../src/core/errors.ts";
 import { encrypted } from "../../src/session/encrypted.ts";
 import { gzip } from "../../src/session/gzip.ts";
 import { sealed as sealedBy, sealTransport } from "../../src/session/sealed.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Frame, Transport } from "../../src/transport/transport.ts";
 import { edn } from "../../src/wire/edn.ts";
 import type { Bytes, Seal } from "../../src/wire/packer.ts";
-import { binaryFrame, type Recorder, realTime, record, textFrame, transportContract } from "../contracts/transport.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 const bytes = (text: string): Bytes => new TextEncoder().encode(text);
@@ -79,15 +80,17 @@ const seals: Record<string, () => Seal> = {
 };
 
 for (const [name, create] of Object.entries(seals)) {
-  transportContract(
-    `memory with ${name}`,
-    async () => {
-      const seal = create();
-      const [client, server] = memoryPair().map((end) => marked(sealTransport(end, seal))) as [Transport, Transport];
-      return { client, server, ...realTime, dispose: async () => {} };
-    },
-    { gathers: [], pauses: ["client", "server"] },
-  );
+  describe(`memory with ${name} as a transport`, () => {
+    const suite = transportContractSuite(
+      async () => {
+        const seal = create();
+        const [client, server] = memoryPair().map((end) => marked(sealTransport(end, seal))) as [Transport, Transport];
+        return { client, server, ...realTime, dispose: async () => {} };
+      },
+      { gathers: [], pauses: ["client", "server"] },
+    );
+    for (const { name, run } of suite) test(name, run);
+  });
 }
 
 interface Step {

@@ -22,8 +22,8 @@ interface Host {
 export interface HandStorage extends Storage {
   /** Stores what waits, or the first so many appends. */
   store(count?: number): Promise<void>;
-  /** Refuses what waits; nothing can be appended until `heal`. */
-  fail(): Promise<void>;
+  /** Refuses what waits, all or behind the first so many appends; nothing can be appended until `heal`. */
+  fail(behind?: number): Promise<void>;
   heal(): void;
   readonly waiting: number;
   /** Stores at once from now on. */
@@ -109,10 +109,10 @@ export function handStorage(env: Env): HandStorage {
       for (let i = 0; i < count; i++) storeNext(host);
       await turn();
     },
-    async fail() {
+    async fail(behind = 0) {
       host.fault = new SyncError("read-only", "The disk is full.");
-      for (const { log, settle } of host.waiting.splice(0)) {
-        log.decided = log.inner.position.offset;
+      for (const { log, records, settle } of host.waiting.splice(behind).reverse()) {
+        log.decided -= records.length;
         settle("read-only");
       }
       await turn();

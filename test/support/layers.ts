@@ -48,6 +48,8 @@ const packagePlaces: Record<string, readonly string[]> = {
   ws: ["src/server/", "src/transport/websocket-server.ts", "src/transport/ws-node.ts"],
   "socket.io-parser": ["src/wire/socketio.ts"],
   immer: ["src/kind/", "src/server/"],
+  // Only behind the entries `doc` and `doc/server`.
+  yjs: ["src/client/doc/", "src/server/doc/", "adapters/react/doc.ts", "adapters/svelte/doc.ts"],
   react: ["adapters/react/"],
   svelte: ["adapters/svelte/"],
 };
@@ -74,8 +76,10 @@ const worldGlobals = new Set([
 export const browserEntries = [
   ".",
   "./client",
+  "./doc",
   "./client/outbox",
   "./client/indexed-db",
+  "./form",
   "./packers/edn",
   "./packers/json",
   "./packers/transit",
@@ -90,7 +94,13 @@ export const browserEntries = [
   "./transports/fallback",
   "./transports/message-port",
   "./react",
+  "./react/doc",
+  "./react/presence",
+  "./react/form",
   "./svelte",
+  "./svelte/doc",
+  "./svelte/presence",
+  "./svelte/form",
 ];
 const notInBrowser = /^(node:|ws$|ws\/|immer$|immer\/)/;
 

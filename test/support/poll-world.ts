@@ -12,11 +12,11 @@ import type { Connection } from "../../src/server/connection.ts";
 import type { Counters } from "../../src/server/core.ts";
 import { createFramer } from "../../src/server/frames.ts";
 import { defaultLimits } from "../../src/server/limits.ts";
+import { type Recorder, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { longPoll } from "../../src/transport/long-poll.ts";
 import type { LongPollClientOptions } from "../../src/transport/poll-http.ts";
 import type { Frame, Transport } from "../../src/transport/transport.ts";
 import { edn } from "../../src/wire/edn.ts";
-import { type Recorder, record, textFrame } from "../contracts/transport.ts";
 
 export interface PollWorld {
   readonly url: string;

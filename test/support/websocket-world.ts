@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { type Recorder, record } from "../../src/testing/contracts/transport-world.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { type WebSocketOptions, websocket } from "../../src/transport/websocket.ts";
 import { createWebSocketAcceptor, type WebSocketAcceptorOptions } from "../../src/transport/websocket-server.ts";
-import { type Recorder, record } from "../contracts/transport.ts";
 
 export interface Accepted extends Recorder {
   readonly socket: Duplex;

@@ -4,7 +4,7 @@ import { type SimulatedDisk, type SimulatedDiskOptions, simulatedDisk } from "..
 import { type DiskFault, type DiskPlan, faultAt, swarmDisk } from "../../src/testing/disk-faults.ts";
 import { pageBytes } from "../../src/testing/disk-pages.ts";
 import { createRng } from "../../src/testing/rng.ts";
-import { createVirtualClock } from "../../src/testing/virtual-clock.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -371,7 +371,7 @@ describe("faults", () => {
 describe("determinism", () => {
   /** 300 drawn calls under a drawn plan on a slow disk: what came of them. */
   const history = async (seed: number): Promise<string> => {
-    const clock = createVirtualClock({ seed });
+    const clock = virtualClock({ seed });
     const rng = createRng(seed);
     const log: string[] = [];
     const disk = create(seed, {

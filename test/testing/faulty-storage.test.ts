@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type DiskFault, faultAt } from "../../src/testing/disk-faults.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { createRng } from "../../src/testing/rng.ts";
-import { createVirtualClock, type VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { type VirtualClock, virtualClock } from "../../src/testing/virtual-clock.ts";
 import { defaultRetention, type Log } from "../../src/topic/log.ts";
 
 const options = { retention: defaultRetention, durability: "strict" } as const;
@@ -48,7 +48,7 @@ test.for(["crash-before", "crash-after"] satisfies DiskFault[])(
   async (fault) => {
     let crashes = 0;
     for (let index = 1; ; index++) {
-      const clock = createVirtualClock({ seed: index });
+      const clock = virtualClock({ seed: index });
       const storage = faultyStorage({ rng: createRng(index), plan: faultAt(index, fault) });
       const { disk } = storage;
       const answered = new Map<string, number>();

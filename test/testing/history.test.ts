@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { createHistory } from "../../src/testing/history.ts";
-import { createVirtualClock } from "../../src/testing/virtual-clock.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
 
 test("SIM16 a history keeps what was asked, by whom and when, and the first answer", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const history = createHistory<string, number>(clock);
   const first = history.invoke("ada", "write 1");
   await clock.advance(5);

@@ -1,16 +1,16 @@
-import { expect, test } from "vitest";
-import { createNetwork, createVirtualClock, type Faults, type Network, type VirtualClock } from "../../src/testing/index.ts";
+import { describe, expect, test } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
 import {
   binaryFrame,
-  connectorContract,
   type Recorder,
   record,
+  type TransportWorld,
   textFrame,
-  transportContract,
-  type World,
-} from "../contracts/transport.ts";
+} from "../../src/testing/contracts/transport-world.ts";
+import { type Faults, memoryNetwork, type Network, type VirtualClock, virtualClock } from "../../src/testing/index.ts";
 
-const virtualTime = (clock: VirtualClock): World => ({
+const virtualTime = (clock: VirtualClock): TransportWorld => ({
   async until(done) {
     while (!done()) {
       if (clock.nowMs > 600_000) throw new Error("That never happened.");
@@ -21,7 +21,7 @@ const virtualTime = (clock: VirtualClock): World => ({
   dispose: async () => {},
 });
 
-interface Sim extends World {
+interface Sim extends TransportWorld {
   readonly clock: VirtualClock;
   readonly network: Network;
   readonly accepted: Recorder[];
@@ -29,8 +29,8 @@ interface Sim extends World {
 }
 
 const createSim = (faults: Partial<Faults> | "swarm" = {}, seed = 1): Sim => {
-  const clock = createVirtualClock({ seed });
-  const network = createNetwork({ clock, faults });
+  const clock = virtualClock({ seed });
+  const network = memoryNetwork({ clock, faults });
   const accepted: Recorder[] = [];
   network.listen("server", (transport) => accepted.push(record(transport)), clock.envFor("server"));
   const world = virtualTime(clock);
@@ -59,23 +59,24 @@ const openPair = async (faults?: Partial<Faults>): Promise<Sim & { client: Recor
   return { ...sim, client, server: sim.accepted[0] as Recorder };
 };
 
-transportContract(
-  "SIM7 the simulated network",
-  async () => {
-    const sim = await openPair({ splitChance: 0.5, tailChance: 0.3, tailMs: 20 });
-    return { ...sim, client: sim.client.transport, server: sim.server.transport };
-  },
-  { gathers: ["client", "server"], pauses: ["client", "server"] },
-);
+describe("SIM7 the simulated network as a transport", () => {
+  const suite = transportContractSuite(
+    async () => {
+      const sim = await openPair({ splitChance: 0.5, tailChance: 0.3, tailMs: 20 });
+      return { ...sim, client: sim.client.transport, server: sim.server.transport };
+    },
+    { gathers: ["client", "server"], pauses: ["client", "server"] },
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
-connectorContract(
-  "SIM7 the simulated network",
-  async () => {
+describe("SIM7 the simulated network as a connector", () => {
+  const suite = connectorContractSuite(async () => {
     const { clock, network, accepted } = createSim();
     return { connector: network.connector("client"), url: "ws://server/chsk", accepted, ...virtualTime(clock) };
-  },
-  "ws://nobody/",
-);
+  }, "ws://nobody/");
+  for (const { name, run } of suite) test(name, run);
+});
 
 test("SIM7 the listener is given the url, and what it sends at once arrives after onOpen", async () => {
   const { clock, network } = createSim();
@@ -328,8 +329,8 @@ test("SIM15 healing cuts and tells what has lost anything, frees what stood stil
 
 /** A few chatty clients under a swarm of faults, then healing: what they heard and what happened. */
 const swarm = async (seed: number): Promise<{ hash: string; counts: Network["counts"]; openLinks: number; errors: string[] }> => {
-  const clock = createVirtualClock({ seed });
-  const network = createNetwork({ clock, faults: "swarm" });
+  const clock = virtualClock({ seed });
+  const network = memoryNetwork({ clock, faults: "swarm" });
   const errors: string[] = [];
   const serve = (): void => {
     const env = clock.envFor("server");

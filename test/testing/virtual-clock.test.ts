@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
-import { createVirtualClock } from "../../src/testing/virtual-clock.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
 
 test("SIM2 steps run in the order of virtual time, and ten minutes pass at once", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   const said: unknown[] = [];
   for (const delayMs of [600_000, 5, 0, -3, 40]) env.setTimer(() => said.push([delayMs, clock.nowMs]), delayMs);
@@ -20,7 +20,7 @@ test("SIM2 steps run in the order of virtual time, and ten minutes pass at once"
 });
 
 test("SIM2 all microtasks of a step have run before the next, however deep", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   const said: string[] = [];
   for (let step = 0; step < 100; step++) {
@@ -37,7 +37,7 @@ test("SIM2 all microtasks of a step have run before the next, however deep", asy
 });
 
 test("SIM2 a run stops at its time or its number of steps, and goes on from there", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   let ticks = 0;
   const tick = (): void => {
@@ -54,7 +54,7 @@ test("SIM2 a run stops at its time or its number of steps, and goes on from ther
 });
 
 test("SIM2 what a step throws rejects the run, and the next run goes on", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   let later = false;
   env.setTimer(() => {
@@ -68,7 +68,7 @@ test("SIM2 what a step throws rejects the run, and the next run goes on", async 
 });
 
 test("SIM2 a run that begins where another broke off runs no more than it was asked to", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   env.setTimer(() => {
     throw new Error("broken");
@@ -80,14 +80,14 @@ test("SIM2 a run that begins where another broke off runs no more than it was as
 });
 
 test("SIM2 a second run at the same time is refused", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const first = clock.run();
   await expect(clock.run()).rejects.toSatisfy((error) => isSyncError(error, "invalid"));
   expect(await first).toBe("idle");
 });
 
 test("SIM2 a cleared timer never runs, and nothing waits for it", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   const timer = env.setTimer(() => expect.unreachable(), 10);
   const last = env.setTimer(() => env.clearTimer(last), 5);
@@ -98,13 +98,13 @@ test("SIM2 a cleared timer never runs, and nothing waits for it", async () => {
 });
 
 test("SIM2 a delay that a real platform would cut short is refused", () => {
-  const env = createVirtualClock({ seed: 1 }).envFor("a");
+  const env = virtualClock({ seed: 1 }).envFor("a");
   for (const delayMs of [2 ** 31, Number.POSITIVE_INFINITY, Number.NaN])
     expect(() => env.setTimer(() => {}, delayMs)).toThrow("at once");
 });
 
 test("SIM2 background steps run while time passes, and do not keep the clock from being idle", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   let runs = 0;
   const again = (): void => {
     clock.schedule("a", 10, "fault", strike, { background: true });
@@ -124,7 +124,7 @@ test("SIM2 background steps run while time passes, and do not keep the clock fro
 test("SIM2 a test runner's fake timers do not stop it", async () => {
   vi.useFakeTimers();
   try {
-    const clock = createVirtualClock({ seed: 1 });
+    const clock = virtualClock({ seed: 1 });
     clock.envFor("a").setTimer(() => {}, 10);
     expect(await clock.run()).toBe("idle");
   } finally {
@@ -133,7 +133,7 @@ test("SIM2 a test runner's fake timers do not stop it", async () => {
 });
 
 test("SIM3 a node's steps at one instant keep their order, and the end of turn comes after them", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   const said: string[] = [];
   for (const name of ["one", "two", "three"]) {
@@ -149,7 +149,7 @@ test("SIM3 a node's steps at one instant keep their order, and the end of turn c
 test("SIM3 which node is first at one instant is drawn", async () => {
   const orders = new Set<string>();
   for (let seed = 0; seed < 100; seed++) {
-    const clock = createVirtualClock({ seed });
+    const clock = virtualClock({ seed });
     let order = "";
     for (const node of ["a", "b", "c"]) clock.envFor(node).setTimer(() => (order += node), 10);
     await clock.run();
@@ -160,7 +160,7 @@ test("SIM3 which node is first at one instant is drawn", async () => {
 
 test("SIM4 equal seeds give equal traces; another seed, step or note gives another", async () => {
   const traceOf = async (seed: number, note?: string): Promise<string> => {
-    const clock = createVirtualClock({ seed });
+    const clock = virtualClock({ seed });
     const env = clock.envFor("a");
     for (let i = 0; i < 20; i++)
       env.setTimer(() => void Promise.resolve().then(() => env.setTimer(() => {}, env.random())), env.random());
@@ -175,7 +175,7 @@ test("SIM4 equal seeds give equal traces; another seed, step or note gives anoth
 
 test("SIM4 the trace is a readable timeline", async () => {
   const lines: string[] = [];
-  const clock = createVirtualClock({ seed: 1, onTrace: (atMs, node, what) => lines.push(`${atMs} ${node} ${what}`) });
+  const clock = virtualClock({ seed: 1, onTrace: (atMs, node, what) => lines.push(`${atMs} ${node} ${what}`) });
   const env = clock.envFor("a");
   env.setTimer(() => env.endOfTurn(() => clock.trace("a", "done")), 3);
   await clock.run();
@@ -184,7 +184,7 @@ test("SIM4 the trace is a readable timeline", async () => {
 });
 
 test("SIM5 a crashed node runs nothing more, and its old code can start nothing", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("a");
   const crashed: string[] = [];
   const stop = clock.onCrash((node) => crashed.push(node));
@@ -203,7 +203,7 @@ test("SIM5 a crashed node runs nothing more, and its old code can start nothing"
 });
 
 test("SIM5 each life and each node draws numbers of its own; asking twice in one life gives one world", () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const first = clock.envFor("a");
   expect(clock.envFor("a")).toBe(first);
   expect(clock.nodeOf(first)).toBe("a");
@@ -215,7 +215,7 @@ test("SIM5 each life and each node draws numbers of its own; asking twice in one
 
 test("SIM1 more random numbers in one node change no bytes there and nothing in another", () => {
   const draw = (extra: number): string[] => {
-    const clock = createVirtualClock({ seed: 5 });
+    const clock = virtualClock({ seed: 5 });
     for (let i = 0; i < extra; i++) clock.envFor("a").random();
     return [clock.envFor("a").randomBytes(8).join(), `${clock.envFor("b").random()}`];
   };
@@ -223,7 +223,7 @@ test("SIM1 more random numbers in one node change no bytes there and nothing in 
 });
 
 test("SIM6 a node's clocks drift, its wall clock jumps, its timers follow its own time", async () => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const [fast, plain] = [clock.envFor("fast"), clock.envFor("plain")];
   const startMs = plain.nowMs();
   clock.setClock("fast", { offsetMs: 5000, rate: 2 });

@@ -37,3 +37,17 @@ test("SEG7 segments that retention emptied are removed, and a crash before the n
   expect([reports, again.position]).toEqual([[], { epoch, offset: 12 }]);
   expect(await again.read(1, { maxEntries: 10, maxBytes: 10_000 })).toHaveLength(2);
 });
+
+test("LOG16 while the first snapshot is on its way, retention keeps what came behind it", async () => {
+  const disk = simulatedDisk({ rng: createRng(1) });
+  const env = createVirtualEnv();
+  const log = await openSegmentLog({ env, disk: disk.mount(env), report: () => {} });
+  const topic = await log.open("a", { durability: "relaxed", retention });
+  const { epoch } = topic.position;
+  await topic.append([record], { epoch, offset: 0 });
+  const saving = topic.saveSnapshot({ offset: 1, state: new Uint8Array(1) });
+  await topic.append([record, record, record, record], { epoch, offset: 1 });
+  expect(topic.first).toBe(1);
+  await saving;
+  expect(topic.first).toBe(2);
+});

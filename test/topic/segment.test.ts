@@ -1,38 +1,27 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { realEnv } from "../../src/core/env.ts";
+import { describe, test } from "vitest";
 import { folder } from "../../src/storage/folder.ts";
+import { logContractSuite } from "../../src/testing/contracts/log.ts";
+import type { LogWorld } from "../../src/testing/contracts/log-world.ts";
+import { storageContractSuite } from "../../src/testing/contracts/storage.ts";
 import { type SimulatedDisk, simulatedDisk } from "../../src/testing/disk.ts";
 import { createRng } from "../../src/testing/rng.ts";
 import { openSegmentLog } from "../../src/topic/segment/segment-log.ts";
-import { type LogWorld, logContract } from "../contracts/log.ts";
 import { createVirtualEnv, type VirtualEnv } from "../support/virtual-env.ts";
 
 const unreported = (error: unknown): void => {
   throw new Error("Nothing is to be reported.", { cause: error });
 };
 
-async function folderWorld(path: string, startMs = 1_900_000_000_000): Promise<LogWorld> {
-  let nowMs = startMs;
-  const env = { ...realEnv, nowMs: () => nowMs };
-  const log = await folder(path, { segmentBytes: 4096 }).open({ env, report: unreported });
-  return {
-    log,
-    nowMs: env.nowMs,
-    advance: (ms) => void (nowMs += ms),
-    async restart() {
-      await log.close();
-      return folderWorld(path, nowMs);
-    },
-    async dispose() {
-      await log.close();
-      await rm(path, { recursive: true, force: true });
-    },
-  };
-}
-
-logContract("folder", async () => folderWorld(await mkdtemp(join(tmpdir(), "segments-"))), { durable: true });
+describe("folder log", () => {
+  const suite = storageContractSuite(async () => {
+    const path = await mkdtemp(join(tmpdir(), "segments-"));
+    return { storage: folder(path, { segmentBytes: 4096 }), dispose: () => rm(path, { recursive: true }) };
+  });
+  for (const { name, run } of suite) test(name, run);
+});
 
 /** `isFailing`: its disk takes nothing. */
 interface Machine {
@@ -75,4 +64,7 @@ function newMachine(): Machine {
   return machine;
 }
 
-logContract("segment", () => simulatedWorld(), { durable: true, relaxed: true, faults: true });
+describe("segment log", () => {
+  for (const { name, run } of logContractSuite(() => simulatedWorld(), { durable: true, relaxed: true, faults: true }))
+    test(name, run);
+});

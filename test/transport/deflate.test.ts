@@ -8,36 +8,39 @@ import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { createServer } from "sente-sync/server";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { type Recorder, realTime, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import type { Frame } from "../../src/transport/transport.ts";
 import { websocket } from "../../src/transport/websocket.ts";
 import { createDeflater } from "../../src/transport/websocket-deflate.ts";
 import type { WebSocketAcceptorOptions } from "../../src/transport/websocket-server.ts";
-import { connectorContract, type Recorder, realTime, textFrame, transportContract } from "../contracts/transport.ts";
 import { type Accepted, openWebSocketWorld, type WebSocketWorld } from "../support/websocket-world.ts";
 
 const { until } = realTime;
 /** All of it is compressed, however small. */
 const eager = { thresholdBytes: 0 };
 
-transportContract(
-  "websocket with permessage-deflate",
-  async () => {
-    const world = await openWebSocketWorld({ deflate: eager });
-    const { transport: client } = await world.connect(world.port, { deflate: eager });
-    await until(() => world.accepted.length === 1);
-    return { client, server: (world.accepted[0] as Recorder).transport, ...realTime, dispose: world.dispose };
-  },
-  { gathers: ["server"], pauses: ["server"] },
-);
+describe("websocket with permessage-deflate as a transport", () => {
+  const suite = transportContractSuite(
+    async () => {
+      const world = await openWebSocketWorld({ deflate: eager });
+      const { transport: client } = await world.connect(world.port, { deflate: eager });
+      await until(() => world.accepted.length === 1);
+      return { client, server: (world.accepted[0] as Recorder).transport, ...realTime, dispose: world.dispose };
+    },
+    { gathers: ["server"], pauses: ["server"] },
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
-connectorContract(
-  "websocket with permessage-deflate",
-  async () => {
+describe("websocket with permessage-deflate as a connector", () => {
+  const suite = connectorContractSuite(async () => {
     const { url, accepted, dispose } = await openWebSocketWorld({ deflate: true });
     return { connector: websocket({ deflate: true }), url, accepted, ...realTime, dispose };
-  },
-  "ws://127.0.0.1:9/",
-);
+  }, "ws://127.0.0.1:9/");
+  for (const { name, run } of suite) test(name, run);
+});
 
 const disposals: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,19 +1,23 @@
 /** One way to connect after another, in virtual time, with connectors that do what the test says. */
 import { memoryConnector } from "sente-sync/transports/memory";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { type FallbackOptions, fallback } from "../../src/transport/fallback.ts";
 import type { Connector, ConnectorEvents, Format, Transport } from "../../src/transport/transport.ts";
-import { connectorContract, type Recorder, realTime, record, textFrame } from "../contracts/transport.ts";
 import { settled } from "../support/scripted-fetch.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
-connectorContract("fallback", async () => {
-  const accepted: Recorder[] = [];
-  const memory = memoryConnector((transport) => {
-    accepted.push(record(transport));
-    transport.send(textFrame("handshake"));
+describe("fallback as a connector", () => {
+  const suite = connectorContractSuite(async () => {
+    const accepted: Recorder[] = [];
+    const memory = memoryConnector((transport) => {
+      accepted.push(record(transport));
+      transport.send(textFrame("handshake"));
+    });
+    return { connector: fallback([memory, memory]), url: "memory://here/?a=1", accepted, ...realTime, dispose: async () => {} };
   });
-  return { connector: fallback([memory, memory]), url: "memory://here/?a=1", accepted, ...realTime, dispose: async () => {} };
+  for (const { name, run } of suite) test(name, run);
 });
 
 /** One `open` of a connector, to be driven by the test. */

@@ -1,4 +1,5 @@
 /** The client's long polling: the contract against our server's end over HTTP, and its rules against a scripted server in virtual time. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { edn } from "sente-sync/packers/edn";
 import { gzip } from "sente-sync/packers/gzip";
 import { msgpack } from "sente-sync/packers/msgpack";
@@ -6,42 +7,44 @@ import { createRng } from "sente-sync/testing";
 import { longPoll } from "sente-sync/transports/long-poll";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Keyword, keyword } from "../../src/core/values.ts";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { readPollBody } from "../../src/transport/poll-body.ts";
 import type { LongPollClientOptions } from "../../src/transport/poll-http.ts";
 import type { Format } from "../../src/transport/transport.ts";
-import {
-  binaryFrame,
-  connectorContract,
-  type Recorder,
-  realTime,
-  record,
-  textFrame,
-  transportContract,
-} from "../contracts/transport.ts";
 import { openPollWorld, roomByBytes } from "../support/poll-world.ts";
 import { type ScriptedFetch, scriptedFetch, settled } from "../support/scripted-fetch.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
-transportContract(
-  "longPoll",
-  async () => {
-    const world = await openPollWorld();
-    const client = await world.connect();
-    const { transport } = world.accepted[0] as Recorder;
-    return { client, server: roomByBytes(transport), ...realTime, dispose: world.dispose };
-  },
-  { gathers: ["client", "server"], pauses: ["client", "server"] },
-);
+/** Longer than a busy machine keeps a client from its next poll. */
+const graceMs = 800;
 
-connectorContract(
-  "longPoll",
-  async () => {
-    const { url, accepted, dispose } = await openPollWorld({ graceMs: 30 });
-    return { connector: longPoll(), url, accepted, ...realTime, dispose };
-  },
-  // The discard port: nobody listens there.
-  "ws://127.0.0.1:9/",
-);
+describe("longPoll as a transport", () => {
+  const suite = transportContractSuite(
+    async () => {
+      const world = await openPollWorld({ graceMs });
+      const client = await world.connect();
+      const { transport } = world.accepted[0] as Recorder;
+      return { client, server: roomByBytes(transport), ...realTime, dispose: world.dispose };
+    },
+    { gathers: ["client", "server"], pauses: ["client", "server"] },
+  );
+  for (const { name, run } of suite) test(name, run);
+});
+
+describe("longPoll as a connector", () => {
+  const suite = connectorContractSuite(
+    async () => {
+      const { url, accepted, dispose } = await openPollWorld({ graceMs });
+      // What was cancelled is over when its grace is.
+      return { connector: longPoll(), url, accepted, until: realTime.until, settle: () => sleep(graceMs + 200), dispose };
+    },
+    // The discard port: nobody listens there.
+    "ws://127.0.0.1:9/",
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
 const address = "wss://host.example/chsk?client-id=ann-1&uid=ann&sync=1";
 

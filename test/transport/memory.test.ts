@@ -1,30 +1,29 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { memoryConnector, memoryPair } from "../../src/transport/memory.ts";
-import {
-  binaryFrame,
-  connectorContract,
-  type Recorder,
-  realTime,
-  record,
-  textFrame,
-  transportContract,
-} from "../contracts/transport.ts";
 
 const dispose = async (): Promise<void> => {};
 
-transportContract(
-  "memory",
-  async () => {
-    const [client, server] = memoryPair();
-    return { client, server, ...realTime, dispose };
-  },
-  { gathers: [], pauses: ["client", "server"] },
-);
+describe("memory as a transport", () => {
+  const suite = transportContractSuite(
+    async () => {
+      const [client, server] = memoryPair();
+      return { client, server, ...realTime, dispose };
+    },
+    { gathers: [], pauses: ["client", "server"] },
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
-connectorContract("memory", async () => {
-  const accepted: Recorder[] = [];
-  const connector = memoryConnector((transport) => accepted.push(record(transport)));
-  return { connector, url: "memory:", accepted, ...realTime, dispose };
+describe("memory as a connector", () => {
+  const suite = connectorContractSuite(async () => {
+    const accepted: Recorder[] = [];
+    const connector = memoryConnector((transport) => accepted.push(record(transport)));
+    return { connector, url: "memory:", accepted, ...realTime, dispose };
+  });
+  for (const { name, run } of suite) test(name, run);
 });
 
 test("TRANSPORT8 the server is given the url before the client opens", async () => {

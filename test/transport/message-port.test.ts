@@ -2,18 +2,12 @@
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { atom, createServer } from "sente-sync/server";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { acceptPort, type PortLike, type PortOptions, portConnector } from "../../src/transport/message-port.ts";
 import type { Connector, Transport } from "../../src/transport/transport.ts";
-import {
-  binaryFrame,
-  connectorContract,
-  type Recorder,
-  realTime,
-  record,
-  textFrame,
-  transportContract,
-} from "../contracts/transport.ts";
 import { counter } from "./fixtures/stats.ts";
 
 const { until, settle } = realTime;
@@ -93,20 +87,25 @@ for (const [name, as] of [
   ["message-port in Node", undefined],
   ["message-port in a browser", browserPort],
 ] as const) {
-  transportContract(
-    name,
-    async () => {
-      const world = openWorld(false, as);
-      const { transport: client } = await world.connect();
-      return { client, server: world.accepted[0]!.transport, ...realTime, dispose: world.dispose };
-    },
-    { gathers: [], pauses: ["client", "server"] },
-  );
+  describe(`${name} as a transport`, () => {
+    const suite = transportContractSuite(
+      async () => {
+        const world = openWorld(false, as);
+        const { transport: client } = await world.connect();
+        return { client, server: world.accepted[0]!.transport, ...realTime, dispose: world.dispose };
+      },
+      { gathers: [], pauses: ["client", "server"] },
+    );
+    for (const { name, run } of suite) test(name, run);
+  });
 }
 for (const isReused of [false, true]) {
-  connectorContract(`message-port, ${isReused ? "one" : "made"}`, async () => {
-    const { connector, accepted, dispose } = openWorld(isReused);
-    return { connector, url: "port:///chsk", accepted, ...realTime, dispose };
+  describe(`message-port, ${isReused ? "one" : "made"} as a connector`, () => {
+    const suite = connectorContractSuite(async () => {
+      const { connector, accepted, dispose } = openWorld(isReused);
+      return { connector, url: "port:///chsk", accepted, ...realTime, dispose };
+    });
+    for (const { name, run } of suite) test(name, run);
   });
 }
 

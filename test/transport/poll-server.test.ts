@@ -1,9 +1,9 @@
 /** The server's end of a polled connection in virtual time; polls and posts are made by hand. */
 import { expect, test } from "vitest";
+import { record } from "../../src/testing/contracts/transport-world.ts";
 import { readPollBody } from "../../src/transport/poll-body.ts";
 import { type Poll, PollTransport } from "../../src/transport/poll-server.ts";
 import type { Frame } from "../../src/transport/transport.ts";
-import { record } from "../contracts/transport.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 const timeout: Frame = { data: "[:chsk/timeout nil]", text: true };

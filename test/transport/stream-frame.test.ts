@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { type AcceptStreamOptions, acceptStream } from "../../src/transport/stream.ts";
 import { closeFrame, FrameReader, framePieces, openFrame, type StreamFrame } from "../../src/transport/stream-frame.ts";
 import { isOpening, openingOf } from "../../src/transport/stream-opening.ts";
 import { listenTcp } from "../../src/transport/tcp.ts";
 import type { Frame } from "../../src/transport/transport.ts";
-import { binaryFrame, type Recorder, realTime, record, textFrame } from "../contracts/transport.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 const { until, settle } = realTime;

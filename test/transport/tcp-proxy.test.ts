@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { binaryFrame, type Recorder, realTime, textFrame } from "../contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { openTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { openWebSocketWorld } from "../support/websocket-world.ts";
 

@@ -7,18 +7,12 @@ import { join } from "node:path";
 import { defineAtom } from "sente-sync";
 import { atom as clientAtom, createClient } from "sente-sync/client";
 import { atom, createServer as createSyncServer } from "sente-sync/server";
-import { afterAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { binaryFrame, type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { type ListenTcpOptions, listenTcp, tcp } from "../../src/transport/tcp.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import {
-  binaryFrame,
-  connectorContract,
-  type Recorder,
-  realTime,
-  record,
-  textFrame,
-  transportContract,
-} from "../contracts/transport.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 const { until, settle } = realTime;
@@ -64,24 +58,25 @@ const kinds: [name: string, options: () => ListenTcpOptions, refusedUrl: string]
   ["unix", () => ({ path: newPath() }), "unix:///nowhere/at/all.sock"],
 ];
 for (const [name, options, refusedUrl] of kinds) {
-  transportContract(
-    name,
-    async () => {
-      const world = await openWorld(options());
-      const { transport: client } = await world.connect();
-      await until(() => world.accepted.length === 1);
-      return { client, server: world.accepted[0]!.transport, ...realTime, dispose: world.dispose };
-    },
-    { gathers: ["client", "server"], pauses: ["client", "server"] },
-  );
-  connectorContract(
-    name,
-    async () => {
+  describe(`${name} as a transport`, () => {
+    const suite = transportContractSuite(
+      async () => {
+        const world = await openWorld(options());
+        const { transport: client } = await world.connect();
+        await until(() => world.accepted.length === 1);
+        return { client, server: world.accepted[0]!.transport, ...realTime, dispose: world.dispose };
+      },
+      { gathers: ["client", "server"], pauses: ["client", "server"] },
+    );
+    for (const { name, run } of suite) test(name, run);
+  });
+  describe(`${name} as a connector`, () => {
+    const suite = connectorContractSuite(async () => {
       const { url, accepted, dispose } = await openWorld(options());
       return { connector: tcp(), url, accepted, ...realTime, dispose };
-    },
-    refusedUrl,
-  );
+    }, refusedUrl);
+    for (const { name, run } of suite) test(name, run);
+  });
 }
 
 const open = async (options: ListenTcpOptions) => {

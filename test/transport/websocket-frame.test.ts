@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { binaryFrame, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import { frameHeaderBytes, frameOf, joinFrames, writeFrameHeader } from "../../src/transport/websocket-frame.ts";
-import { binaryFrame, textFrame } from "../contracts/transport.ts";
 
 const headerOf = (length: number, text: boolean): string => {
   const target = Buffer.alloc(12, 0xee);

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { binaryFrame, realTime, textFrame } from "../../src/testing/contracts/transport-world.ts";
 import type { WebSocketAcceptorOptions } from "../../src/transport/websocket-server.ts";
-import { binaryFrame, realTime, textFrame } from "../contracts/transport.ts";
 import { type Accepted, openWebSocketWorld, type WebSocketWorld } from "../support/websocket-world.ts";
 
 const { until, settle } = realTime;

@@ -1,31 +1,36 @@
-import { expect, test } from "vitest";
-import { createVirtualClock } from "../../src/testing/virtual-clock.ts";
+import { describe, expect, test } from "vitest";
+import { connectorContractSuite } from "../../src/testing/contracts/connector.ts";
+import { transportContractSuite } from "../../src/testing/contracts/transport.ts";
+import { type Recorder, realTime, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
+import { virtualClock } from "../../src/testing/virtual-clock.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { websocket } from "../../src/transport/websocket.ts";
 import type { WebSocketLike } from "../../src/transport/ws-global.ts";
-import { connectorContract, type Recorder, realTime, record, textFrame, transportContract } from "../contracts/transport.ts";
 import { openWebSocketWorld } from "../support/websocket-world.ts";
 
-transportContract(
-  "websocket",
-  async () => {
-    const world = await openWebSocketWorld();
-    const { transport: client } = await world.connect();
-    await realTime.until(() => world.accepted.length === 1);
-    return { client, server: (world.accepted[0] as Recorder).transport, ...realTime, dispose: world.dispose };
-  },
-  { gathers: ["server"], pauses: ["server"] },
-);
+describe("websocket as a transport", () => {
+  const suite = transportContractSuite(
+    async () => {
+      const world = await openWebSocketWorld();
+      const { transport: client } = await world.connect();
+      await realTime.until(() => world.accepted.length === 1);
+      return { client, server: (world.accepted[0] as Recorder).transport, ...realTime, dispose: world.dispose };
+    },
+    { gathers: ["server"], pauses: ["server"] },
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
-connectorContract(
-  "websocket",
-  async () => {
-    const { url, accepted, dispose } = await openWebSocketWorld();
-    return { connector: websocket(), url, accepted, ...realTime, dispose };
-  },
-  // The discard port: nobody listens there.
-  "ws://127.0.0.1:9/",
-);
+describe("websocket as a connector", () => {
+  const suite = connectorContractSuite(
+    async () => {
+      const { url, accepted, dispose } = await openWebSocketWorld();
+      return { connector: websocket(), url, accepted, ...realTime, dispose };
+    }, // The discard port: nobody listens there.
+    "ws://127.0.0.1:9/",
+  );
+  for (const { name, run } of suite) test(name, run);
+});
 
 /** A WebSocket that does what the test says. */
 class FakeWebSocket implements WebSocketLike {
@@ -59,7 +64,7 @@ class FakeWebSocket implements WebSocketLike {
 }
 
 const openFake = (isOpen = true) => {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const said: string[] = [];
   let recorder: Recorder | undefined;
   const opening = websocket({ WebSocket: FakeWebSocket, env: clock.envFor("client") }).open("ws://there", {

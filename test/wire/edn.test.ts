@@ -1,4 +1,7 @@
+import { describe, test } from "vitest";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { edn } from "../../src/wire/edn.ts";
-import { packerContract } from "../contracts/packer.ts";
 
-packerContract("edn", edn);
+describe("edn as a packer", () => {
+  for (const { name, run } of packerContractSuite(edn)) test(name, run);
+});

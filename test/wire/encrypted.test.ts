@@ -4,16 +4,18 @@
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { encrypted } from "../../src/session/encrypted.ts";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { edn } from "../../src/wire/edn.ts";
 import type { Seal } from "../../src/wire/packer.ts";
-import { packerContract } from "../contracts/packer.ts";
 import { createVirtualEnv } from "../support/virtual-env.ts";
 
 const key = Uint8Array.from({ length: 32 }, (_, i) => i);
 const sealWith = (secret: CryptoKey | Uint8Array = key): Seal => encrypted(edn(), secret).seal as Seal;
 const payload = new TextEncoder().encode('[["chat/say" {"text" "żółć"}]]');
 
-packerContract("encrypted(edn)", () => encrypted(edn(), key), { runs: 50 });
+describe("encrypted(edn) as a packer", () => {
+  for (const { name, run } of packerContractSuite(() => encrypted(edn(), key), { runs: 50 })) test(name, run);
+});
 afterEach(() => vi.unstubAllGlobals());
 
 function importKey(usages: KeyUsage[], name = "AES-GCM"): Promise<CryptoKey> {

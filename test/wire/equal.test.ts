@@ -5,9 +5,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BigDecimal, Char, keyword, List, Ratio, Sym, Tagged, Uuid } from "../../src/core/values.ts";
+import { examples } from "../../src/testing/contracts/packer-values.ts";
 import { edn } from "../../src/wire/edn.ts";
 import { equalValues } from "../../src/wire/equal.ts";
-import { examples } from "../contracts/packer.ts";
 import { value as anyValue } from "../support/values.ts";
 
 const { pack, unpack } = edn();

@@ -9,13 +9,15 @@ import { isSyncError } from "../../src/core/errors.ts";
 import { encrypted } from "../../src/session/encrypted.ts";
 import { gzip, isDense, mentions } from "../../src/session/gzip.ts";
 import { type Gain, noGain, stepGain } from "../../src/session/gzip-gain.ts";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { edn } from "../../src/wire/edn.ts";
 import { codec as nodeCodec } from "../../src/wire/gzip-node.ts";
 import { codec as webCodec } from "../../src/wire/gzip-web.ts";
 import type { Seal } from "../../src/wire/packer.ts";
-import { packerContract } from "../contracts/packer.ts";
 
-packerContract("gzip(edn)", () => gzip(edn()), { runs: 50 });
+describe("gzip(edn) as a packer", () => {
+  for (const { name, run } of packerContractSuite(() => gzip(edn()), { runs: 50 })) test(name, run);
+});
 
 const codecs = { node: nodeCodec, web: webCodec };
 const sealOf = (packer: { seal?: Seal }): Seal => packer.seal as Seal;

@@ -5,12 +5,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BigDecimal, Char, keyword, List, Ratio, Sym, Tagged, Uuid } from "../../src/core/values.ts";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { equalValues } from "../../src/wire/equal.ts";
 import { json } from "../../src/wire/json.ts";
 import { defaultBudget } from "../../src/wire/packer.ts";
-import { packerContract } from "../contracts/packer.ts";
 
-packerContract("json", json);
+describe("json as a packer", () => {
+  for (const { name, run } of packerContractSuite(json)) test(name, run);
+});
 
 const { pack, unpack } = json();
 

@@ -7,14 +7,16 @@ import { Decoder } from "socket.io-parser";
 import { describe, expect, test } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
 import { keyword, Tagged } from "../../src/core/values.ts";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { equalValues } from "../../src/wire/equal.ts";
 import { json } from "../../src/wire/json.ts";
 import { type Budget, defaultBudget } from "../../src/wire/packer.ts";
 import { socketio } from "../../src/wire/socketio.ts";
-import { packerContract } from "../contracts/packer.ts";
 import { value as anyValue, objectOf } from "../support/values.ts";
 
-packerContract("socketio", socketio, { cannotSplice: true });
+describe("socketio as a packer", () => {
+  for (const { name, run } of packerContractSuite(socketio, { cannotSplice: true })) test(name, run);
+});
 
 const packer = socketio();
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

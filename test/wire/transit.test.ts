@@ -5,19 +5,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BigDecimal, Char, keyword, List, Ratio, Sym, Tagged, Uuid } from "../../src/core/values.ts";
+import { packerContractSuite } from "../../src/testing/contracts/packer.ts";
 import { edn } from "../../src/wire/edn.ts";
 import { equalValues } from "../../src/wire/equal.ts";
 import { defaultBudget } from "../../src/wire/packer.ts";
 import { transit } from "../../src/wire/transit.ts";
-import { packerContract } from "../contracts/packer.ts";
 import { value as anyValue } from "../support/values.ts";
 
 const plain = transit();
 const verbose = transit({ verbose: true });
 const { pack, unpack } = plain;
 
-packerContract("transit", transit);
-packerContract("transit-verbose", () => transit({ verbose: true }));
+describe("transit as a packer", () => {
+  for (const { name, run } of packerContractSuite(transit)) test(name, run);
+});
+describe("transit-verbose as a packer", () => {
+  for (const { name, run } of packerContractSuite(() => transit({ verbose: true }))) test(name, run);
+});
 
 function expectRefused(text: string, code = "malformed"): void {
   expect(() => unpack(text), text).toThrow(expect.objectContaining({ name: "SyncError", code }));

@@ -1,14 +1,14 @@
 /** The application's tests: many histories under faults, and one fault at a chosen moment. */
 import { type ClientOptions, createClient } from "sente-sync/client";
 import { createServer } from "sente-sync/server";
-import { createNetwork, createVirtualClock, type NetworkOptions } from "sente-sync/testing";
+import { memoryNetwork, type NetworkOptions, virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { openPoll, servePoll } from "./poll.ts";
 
 // #region world
 function createWorld(seed: number, faults: NonNullable<NetworkOptions["faults"]>) {
-  const clock = createVirtualClock({ seed });
-  const network = createNetwork({ clock, faults });
+  const clock = virtualClock({ seed });
+  const network = memoryNetwork({ clock, faults });
 
   const env = clock.envFor("server");
   const sync = createServer({ env });

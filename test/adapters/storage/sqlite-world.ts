@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 import { type SqliteOptions, sqlite } from "../../../adapters/storage/sqlite.ts";
 import { openDatabase, type SqliteDatabase, type SqliteDriver } from "../../../adapters/storage/sqlite-driver.ts";
 import { type Env, realEnv } from "../../../src/core/env.ts";
+import type { LogWorld } from "../../../src/testing/contracts/log-world.ts";
 import {
   type Durability,
   defaultRetention,
@@ -15,7 +16,6 @@ import {
   type OpenLog,
   type Retention,
 } from "../../../src/topic/log.ts";
-import type { LogWorld } from "../../contracts/log.ts";
 import { createVirtualEnv, type VirtualEnv } from "../../support/virtual-env.ts";
 
 const require = createRequire(import.meta.url);

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { openDatabase } from "../../../adapters/storage/sqlite-driver.ts";
 import { realEnv } from "../../../src/core/env.ts";
+import { logContractSuite } from "../../../src/testing/contracts/log.ts";
 import type { AppendResult, Log, OpenLog } from "../../../src/topic/log.ts";
-import { logContract } from "../../contracts/log.ts";
 import { createVirtualEnv } from "../../support/virtual-env.ts";
 import {
   absent,
@@ -49,10 +49,13 @@ describe.each(drivers)("SQLite by %s", (driver) => {
   const commits = ({ executed }: { readonly executed: readonly string[] }): number =>
     executed.filter((sql) => sql === "COMMIT").length;
 
-  logContract(`SQLite by ${driver}`, () => createWorld(newPath(), driver), {
-    durable: true,
-    relaxed: true,
-    faults: true,
+  describe(`SQLite by ${driver} log`, () => {
+    const suite = logContractSuite(() => createWorld(newPath(), driver), {
+      durable: true,
+      relaxed: true,
+      faults: true,
+    });
+    for (const { name, run } of suite) test(name, run);
   });
 
   describe("commits", () => {

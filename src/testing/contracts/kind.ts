@@ -1,19 +1,19 @@
 /**
  * The laws that every kind obeys, run over histories of random operations: ten lines test a new kind.
  *
- * `kindLaws` knows no test runner, so that an application can check its own kinds by it; `kindContract` registers the
- * laws with Vitest. A failure names the seed; `check(seed)` runs that one history again.
+ * Always: a history depends on its seed alone; a failure names the seed, and `check(seed)` runs that one history again.
  * Rules: docs/protocol/kinds.md KIND1-KIND7.
  */
-import { strict as assert } from "node:assert";
-import { inspect } from "node:util";
-import { test } from "vitest";
-import { isSyncError } from "../../src/core/errors.ts";
-import type { Authority, Replica, WriteContext } from "../../src/kind/kind.ts";
+import { isSyncError } from "../../core/errors.ts";
+import type { Authority, Replica, WriteContext } from "../../kind/kind.ts";
+import { createRng } from "../rng.ts";
+import { ContractFailure, type ContractTest, equal, ok, sameText, throws } from "./suite.ts";
+import { textOf } from "./text.ts";
 
 /** Uniform in [0, 1). */
 export type Random = () => number;
 
+/** A kind, and what is done with it. */
 export interface KindSubject<Op, Value, Entry> {
   /** A fresh one, at offset 0. */
   authority(): Authority<Op, Entry>;
@@ -21,6 +21,7 @@ export interface KindSubject<Op, Value, Entry> {
   replica(): Replica<Value, Entry>;
   /** A random operation; some should be rejected. */
   op(random: Random): Op;
+  /** Who writes, and when. Default: one of three replicas, a millisecond later each time. */
   context?(random: Random): WriteContext;
   /** Entries that break a guard in every state. */
   readonly badEntries?: readonly unknown[];
@@ -28,34 +29,13 @@ export interface KindSubject<Op, Value, Entry> {
   readonly length?: number;
 }
 
-export interface Law {
-  readonly title: string;
+/** A law, over all its histories or over one. */
+export interface KindLaw extends ContractTest {
   /** Throws if the law does not hold for the history of this seed. */
   check(seed: number): void;
 }
 
-/** Everything that a reader of the value could see. */
-const text = (value: unknown): string =>
-  inspect(value, {
-    depth: null,
-    sorted: true,
-    // Else where lines break depends on the order of keys.
-    compact: false,
-    maxArrayLength: null,
-    maxStringLength: null,
-    breakLength: Number.POSITIVE_INFINITY,
-  });
-
-/** Numbers that depend on the seed alone. Source: mulberry32, public domain. */
-export function seeded(seed: number): Random {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const text = (value: unknown): string => textOf(value);
 
 interface History<Entry> {
   readonly entries: readonly Entry[];
@@ -65,7 +45,11 @@ interface History<Entry> {
   readonly texts: { readonly entries: readonly string[]; readonly snapshots: readonly string[] };
 }
 
-export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry>): Law[] {
+/** Tests of a kind, each over `histories` histories (default 50): seeds 1, 2, 3… */
+export function kindLaws<Op, Value, Entry>(
+  subject: KindSubject<Op, Value, Entry>,
+  { histories = 50 }: { readonly histories?: number } = {},
+): readonly KindLaw[] {
   const contextOf = (random: Random, index: number): WriteContext =>
     subject.context?.(random) ?? { replica: `r${Math.floor(random() * 3)}`, user: null, nowMs: index };
 
@@ -74,7 +58,7 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
     seed: number,
     watch: (decide: () => Entry | undefined, authority: Authority<Op, Entry>) => Entry | undefined = (decide) => decide(),
   ): History<Entry> => {
-    const random = seeded(seed);
+    const random = createRng(seed).next;
     const authority = subject.authority();
     const entries: Entry[] = [];
     const snapshots: unknown[] = [authority.snapshot()];
@@ -96,7 +80,7 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
       snapshots.push(snapshot);
       texts.snapshots.push(text(snapshot));
     }
-    assert.ok(entries.length > 0, "the history has no entry: no law could fail");
+    ok(entries.length > 0, "the history has no entry: no law could fail");
     return { entries, snapshots, texts };
   };
 
@@ -109,22 +93,31 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
     return replica;
   };
 
-  const law = (title: string, check: (seed: number) => void): Law => ({
-    title,
-    check(seed) {
+  const law = (name: string, holds: (seed: number) => void): KindLaw => {
+    const check = (seed: number): void => {
       try {
-        check(seed);
+        holds(seed);
       } catch (cause) {
-        throw new Error(`${title} [seed ${seed}]: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        throw new ContractFailure(`${name} [seed ${seed}]: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          ...(cause instanceof ContractFailure && { actual: cause.actual, expected: cause.expected }),
+          cause,
+        });
       }
-    },
-  });
+    };
+    return {
+      name,
+      check,
+      async run() {
+        for (let seed = 1; seed <= histories; seed++) check(seed);
+      },
+    };
+  };
 
   return [
     law("KIND1 the same entries give the same state, on every replica and every time", (seed) => {
       const history = run(seed);
-      assert.equal(text(run(seed)), text(history));
-      assert.equal(text(joined(history, 0).value), text(joined(history, 0).value));
+      sameText(text(run(seed)), text(history));
+      sameText(text(joined(history, 0).value), text(joined(history, 0).value));
     }),
 
     law("KIND2 decide changes nothing, and a rejected operation leaves no trace", (seed) => {
@@ -134,12 +127,12 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
         try {
           first = decide();
         } catch (error) {
-          assert.equal(text(authority.snapshot()), before);
+          sameText(text(authority.snapshot()), before);
           throw error;
         }
-        assert.equal(text(authority.snapshot()), before);
+        sameText(text(authority.snapshot()), before);
         const second = decide();
-        assert.equal(text(second), text(first), "deciding twice gave two answers");
+        sameText(text(second), text(first), "deciding twice gave two answers");
         return second;
       });
     }),
@@ -152,9 +145,9 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
         return { value: replica.value, text: text(replica.value) };
       });
       replica.clear();
-      assert.deepEqual(history.snapshots.map(text), history.texts.snapshots);
-      assert.deepEqual(history.entries.map(text), history.texts.entries);
-      for (const then of seen) assert.equal(text(then.value), then.text);
+      equal(history.snapshots.map(text), history.texts.snapshots, "snapshots, and what they were");
+      equal(history.entries.map(text), history.texts.entries, "entries, and what they were");
+      for (const then of seen) sameText(text(then.value), then.text);
     }),
 
     law("KIND4 load and restore bring back what snapshot gave", (seed) => {
@@ -163,12 +156,12 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
         if (snapshot === undefined) continue;
         const authority = subject.authority();
         authority.load(snapshot);
-        assert.equal(text(authority.snapshot()), text(snapshot));
+        sameText(text(authority.snapshot()), text(snapshot));
         const [one, two] = [subject.replica(), subject.replica()];
         one.restore(snapshot);
         two.restore(authority.snapshot());
-        assert.ok(one.value !== undefined);
-        assert.equal(text(one.value), text(two.value));
+        ok(one.value !== undefined, "a restored replica has a value");
+        sameText(text(one.value), text(two.value));
       }
     }),
 
@@ -177,14 +170,15 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
       const whole = text(joined(history, 0).value);
       history.snapshots.forEach((snapshot, offset) => {
         if (snapshot === undefined) return;
-        assert.equal(text(joined(history, offset).value), whole, `joined at offset ${offset}`);
+        sameText(text(joined(history, offset).value), whole, `joined at offset ${offset}`);
         const authority = subject.authority();
         authority.load(snapshot);
         for (const entry of history.entries.slice(offset)) authority.apply(entry);
-        assert.equal(text(authority.snapshot()), text(history.snapshots.at(-1)), `loaded at offset ${offset}`);
+        sameText(text(authority.snapshot()), text(history.snapshots.at(-1)), `loaded at offset ${offset}`);
       });
       // A kind without snapshots has none at any offset.
-      assert.equal(new Set(history.snapshots.map((snapshot) => snapshot === undefined)).size, 1);
+      const kept = history.snapshots.filter((snapshot) => snapshot !== undefined).length;
+      ok(kept === 0 || kept === history.snapshots.length, "there is a snapshot at every offset, or at none");
     }),
 
     law("KIND6 a bad entry is refused as invalid and leaves the state as it was", (seed) => {
@@ -193,13 +187,9 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
         const replica = joined(history, 0);
         const { value } = replica;
         const before = text(value);
-        assert.throws(
-          () => replica.apply(bad as Entry, history.entries.length + 1),
-          (error) => isSyncError(error, "invalid"),
-          `taken: ${text(bad)}`,
-        );
-        assert.equal(replica.value, value);
-        assert.equal(text(replica.value), before);
+        throws(() => replica.apply(bad as Entry, history.entries.length + 1), "invalid", `taken: ${text(bad)}`);
+        ok(replica.value === value, `the value is another one after ${text(bad)}`);
+        sameText(text(replica.value), before);
       }
     }),
 
@@ -209,19 +199,10 @@ export function kindLaws<Op, Value, Entry>(subject: KindSubject<Op, Value, Entry
       const replica = joined(history, 0);
       const whole = text(replica.value);
       replica.clear();
-      assert.equal(replica.value, undefined);
+      equal(replica.value, undefined, "the value of a cleared replica");
       replica.restore(history.snapshots[0]);
       history.entries.forEach((entry, i) => replica.apply(entry, i + 1));
-      assert.equal(text(replica.value), whole);
+      sameText(text(replica.value), whole);
     }),
   ];
-}
-
-/** Registers the laws as tests, each over `histories` seeds. */
-export function kindContract<Op, Value, Entry>(name: string, subject: KindSubject<Op, Value, Entry>, histories = 50): void {
-  for (const { title, check } of kindLaws(subject)) {
-    test(`${title} (${name})`, () => {
-      for (let seed = 1; seed <= histories; seed++) check(seed);
-    });
-  }
 }
