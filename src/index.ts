@@ -2,8 +2,12 @@
 export {
   type ChannelEvents,
   type Definition,
+  type DoneCall,
   defineAtom,
   defineChannel,
+  defineDoc,
+  defineForm,
+  defineRoom,
   defineShared,
   defineStore,
   type Mutation,
@@ -14,8 +18,10 @@ export {
   type Pattern,
   type Ref,
   type RefOrName,
+  type RoomShape,
   type StoreDefinition,
   type StoreShape,
+  type UndoCall,
 } from "./core/definitions.ts";
 export { type ErrorCode, errorCodes, isSyncError, type Retry, SyncError } from "./core/errors.ts";
 export {
@@ -28,10 +34,12 @@ export {
   type Events,
   type ReplyData,
 } from "./core/events.ts";
+export type { Draft, FieldName, FieldValue, FormDefinition, FormShape } from "./core/form.ts";
 // A star, so that an application's `declare module "sente-sync"` reaches the interface.
 export * from "./core/register.ts";
 export { type InputOf, type OutputOf, type Schema, type } from "./core/schema.ts";
 export { BigDecimal, Char, Keyword, keyword, List, Ratio, Sym, Tagged, Uuid } from "./core/values.ts";
+export type { Migration, Migrations, Versioned, VersionGap } from "./core/versions.ts";
 export { orderBetween } from "./kind/order.ts";
 // The boundaries, for packers, transports and storages of one's own.
 export type {

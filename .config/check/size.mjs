@@ -26,10 +26,46 @@ const budgets = [
     external: [shared, /^react(-dom)?(\/|$)/],
   },
   {
+    name: "createClient + presence",
+    code: `export { createClient, presence } from "sente-sync/client";`,
+    maxBytes: 14.5 * kib,
+  },
+  {
+    name: "a page with cursors and avatars, all but React",
+    code: `export { createClient } from "sente-sync/client"; export { SyncProvider } from "sente-sync/react"; export { AvatarStack, Cursors, useMyPresence } from "sente-sync/react/presence";`,
+    maxBytes: 17.25 * kib,
+    goalBytes: 10 * kib,
+    external: [/^react(-dom)?(\/|$)/],
+  },
+  {
+    name: "sente-sync/react/presence",
+    code: `export * from "sente-sync/react/presence";`,
+    maxBytes: 3 * kib,
+    external: [shared, /^react(-dom)?(\/|$)/],
+  },
+  {
+    name: "sente-sync/svelte/presence",
+    code: `export * from "sente-sync/svelte/presence";`,
+    maxBytes: 1.75 * kib,
+    external: [shared, /^svelte(\/|$)/],
+  },
+  {
     name: "sente-sync/svelte",
     code: `export { atom, channel, getClient, listen, request, setClient, status } from "sente-sync/svelte";`,
     maxBytes: 1.5 * kib,
     external: [shared, /^svelte(\/|$)/],
+  },
+  {
+    name: "sente-sync/react/form",
+    code: `export * from "sente-sync/react/form";`,
+    maxBytes: 1.25 * kib,
+    external: [shared, /^sente-sync\/form$/, /^react(-dom)?(\/|$)/],
+  },
+  {
+    name: "sente-sync/svelte/form",
+    code: `export * from "sente-sync/svelte/form";`,
+    maxBytes: 1.25 * kib,
+    external: [shared, /^sente-sync\/form$/, /^svelte(\/|$)/],
   },
 ];
 

@@ -4,7 +4,7 @@
  * Always: each event goes to the callbacks of the latest render; other callbacks do not subscribe anew.
  * Rules: docs/guides/react.md.
  */
-import { useEffect, useInsertionEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo } from "react";
 import type { ChannelEvents, EventData, EventName, RefOrName, RegisteredEvents } from "sente-sync";
 import {
   type ClientChannel,
@@ -15,17 +15,9 @@ import {
   type MessageOf,
   type SubscribeOptions,
 } from "sente-sync/client";
+import { useLatest } from "./latest.ts";
 import { useClient } from "./provider.ts";
 import { topicOf } from "./topic.ts";
-
-/** What the latest render on the screen was given. An insertion effect comes before all other effects. */
-function useLatest<T>(value: T): { readonly current: T } {
-  const latest = useRef(value);
-  useInsertionEffect(() => {
-    latest.current = value;
-  });
-  return latest;
-}
 
 /** A channel to publish to. With `onMessage` it is subscribed while mounted, from `options.from` on. */
 export function useChannel<E extends ChannelEvents>(

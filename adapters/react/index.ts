@@ -5,5 +5,16 @@ export { type Inbox, useInbox } from "./inbox.ts";
 export { type AnyClient, SyncProvider, type SyncProviderProps, useClient } from "./provider.ts";
 export { type RequestState, useRequest } from "./request.ts";
 export { useStatus, useUser } from "./status.ts";
-export { useAtom, useCanRedo, useCanUndo, useRedo, useShared, useStore, useTopicStatus, useUndo } from "./topic.ts";
+export {
+  type Undoable,
+  useAtom,
+  useCanRedo,
+  useCanUndo,
+  useRedo,
+  useShared,
+  useStore,
+  useTopicStatus,
+  useUndo,
+  useUndoHistory,
+} from "./topic.ts";
 export { useRejectedWrites, useSyncStatus } from "./writes.ts";

@@ -15,6 +15,8 @@ import {
   store,
   type TopicStatus,
   topicStatus,
+  type UndoHistory,
+  undoHistory,
   type ValueHandle,
 } from "sente-sync/client";
 import { useClient } from "./provider.ts";
@@ -84,25 +86,37 @@ export function useShared<T, R>(
   return [useValue(handle, select, isEqual), handle];
 }
 
-/** Whether there is something to undo, or to redo. */
-function useCan(ref: RefOrName<"shared", unknown>, which: "canUndo" | "canRedo"): boolean {
-  const [, { history }] = useShared(ref, nothing);
-  return useSyncExternalStore(history[which].listen, history[which].get, no);
+/** What can be undone in: a topic, several as one, or a history. */
+export type Undoable = string | Ref<"shared" | "store"> | readonly Ref<"shared" | "store">[] | UndoHistory;
+
+/** The history of a topic; of several, one that they share from then on (`undoHistory`). */
+export function useUndoHistory(of: Undoable): UndoHistory {
+  const client = useClient();
+  const isHistory = typeof of === "object" && "canUndo" in of;
+  const topics = isHistory ? of : Array.isArray(of) ? of.map(topicOf).join("\n") : topicOf(of as Ref | string);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the topics stand for the refs
+  return useMemo(() => {
+    if (isHistory) return of;
+    if (Array.isArray(of)) return undoHistory(client, of);
+    if (typeof of === "string" || (of as Ref).kind === "shared")
+      return shared(client, of as RefOrName<"shared", unknown>).history;
+    return store(client, of as Ref<"store", StoreShape<unknown, unknown>>).history;
+  }, [client, topics]);
 }
-const nothing = (): undefined => undefined;
+
+/** Whether there is something to undo, or to redo. */
+function useCan(of: Undoable, which: "canUndo" | "canRedo"): boolean {
+  const { [which]: can } = useUndoHistory(of);
+  return useSyncExternalStore(can.listen, can.get, no);
+}
 const no = (): boolean => false;
 
-export const useCanUndo = (ref: RefOrName<"shared", unknown>): boolean => useCan(ref, "canUndo");
-export const useCanRedo = (ref: RefOrName<"shared", unknown>): boolean => useCan(ref, "canRedo");
+export const useCanUndo = (of: Undoable): boolean => useCan(of, "canUndo");
+export const useCanRedo = (of: Undoable): boolean => useCan(of, "canRedo");
 
-/** Undoes this client's last step in that topic. */
-export function useUndo(ref: RefOrName<"shared", unknown>): ClientShared<unknown>["undo"] {
-  return useShared(ref, nothing)[1].undo;
-}
-
-export function useRedo(ref: RefOrName<"shared", unknown>): ClientShared<unknown>["redo"] {
-  return useShared(ref, nothing)[1].redo;
-}
+/** Undoes this client's last step there. */
+export const useUndo = (of: Undoable): UndoHistory["undo"] => useUndoHistory(of).undo;
+export const useRedo = (of: Undoable): UndoHistory["redo"] => useUndoHistory(of).redo;
 
 /** What the handle holds, or what `select` takes from it. */
 export function useValue<T, R>(

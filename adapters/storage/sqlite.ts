@@ -3,7 +3,7 @@
  *
  * Always: one process has the database; what is answered is in a commit that was synced, but for `relaxed` topics, whose epoch
  * has the count of stops that were not clean in it.
- * Rules: docs/protocol/storage.md LOG1-LOG16 and test/contracts/log.ts.
+ * Rules: docs/protocol/storage.md LOG1-LOG16 and src/testing/contracts/log.ts.
  */
 
 import type { AppendPart, AppendResult, LogOptions, LogRecord, StorageHost } from "sente-sync";

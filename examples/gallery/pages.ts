@@ -4,8 +4,10 @@ import type { Server } from "node:http";
 import { start as startBoard } from "../board/server.ts";
 import { start as startChat } from "../chat/keeper.ts";
 import { start as startDashboard } from "../dashboard/server.ts";
+import { start as startForm } from "../form/server.ts";
 import { start as startPeers } from "../peers/server.ts";
 import { start as startQuickStart } from "../quick-start/gallery.ts";
+import { start as startWhiteboard } from "../whiteboard/server.ts";
 
 /** A server of an example; it knows nothing of the gallery. */
 export interface Running {
@@ -58,6 +60,16 @@ const boardHow: readonly Excerpt[] = [
   { title: "What both sides share", file: "board/contract.ts", regions: ["contract"] },
   { title: "The server says no", file: "board/server.ts", regions: ["serve"] },
 ];
+const formHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "form/contract.ts", regions: ["contract"] },
+  { title: "The server checks, counts and fills in", file: "form/server.ts", regions: ["serve"] },
+];
+const whiteboardHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "whiteboard/contract.ts", regions: ["contract"] },
+  { title: "A stroke is told while it is drawn, and written once", file: "whiteboard/tools.ts", regions: ["pen"] },
+  { title: "A drag is one step to undo", file: "whiteboard/tools.ts", regions: ["move"] },
+];
+const whiteboardServer: Excerpt = { title: "The server", file: "whiteboard/server.ts", regions: ["serve"] };
 const quickStartServer: Excerpt = { title: "The server owns the value", file: "quick-start/gallery.ts", regions: ["serve"] };
 
 export const examples: readonly Example[] = [
@@ -130,6 +142,60 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startBoard,
+  },
+  {
+    name: "whiteboard",
+    title: "Whiteboard",
+    about: "Pens, shapes and notes that many people draw at once, with everybody's cursor, and undo for each.",
+    lead: "Open a second window and draw in both at once. Then cut the line of one and go on: it is on all boards when the line is back.",
+    kinds: ["shared", "presence"],
+    guide: "whiteboard",
+    pages: [
+      {
+        html: "whiteboard/react.html",
+        framework: "React",
+        how: [...whiteboardHow, { title: "The page", file: "whiteboard/react.tsx", regions: ["page", "client"] }, whiteboardServer],
+      },
+      {
+        html: "whiteboard/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          ...whiteboardHow,
+          { title: "The page", file: "whiteboard/svelte/whiteboard.svelte", regions: ["script", "markup"] },
+          whiteboardServer,
+        ],
+      },
+    ],
+    start: startWhiteboard,
+  },
+  {
+    name: "form",
+    title: "Sign-up form",
+    about: "A form that several people fill in together, checked by the server while they type, and taken once.",
+    lead: "Open a second window and type in both: who is where is shown. Write into one field from both sides, and choose.",
+    kinds: ["form"],
+    guide: "forms",
+    pages: [
+      {
+        html: "form/react.html",
+        framework: "React",
+        how: [
+          ...formHow,
+          { title: "A row", file: "form/parts.tsx", regions: ["row"] },
+          { title: "The page", file: "form/react.tsx", regions: ["page", "client"] },
+        ],
+      },
+      {
+        html: "form/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          ...formHow,
+          { title: "A row", file: "form/svelte/row.svelte", regions: ["row", "markup"] },
+          { title: "The page", file: "form/svelte/sign-up.svelte", regions: ["script", "markup"] },
+        ],
+      },
+    ],
+    start: startForm,
   },
   {
     name: "quick-start",

@@ -101,7 +101,7 @@ const together = texts(list.get());
 const calls = [list.do.add("Third"), list.do.add("One too many"), list.do.check(list.get()?.items[1]?.id ?? "")];
 const outcomes = await Promise.allSettled(calls.map(({ stored }) => stored));
 const [refused] = rejected.get();
-console.log(refused?.code, refused?.error.message, refused?.op); // and `retry()`, `edit(op)`, `discard()`
+console.log(refused?.code, refused?.error.message, refused?.mutation, refused?.input); // and `retry()`, `edit(op)`, `discard()`
 // #endregion
 
 // #region server-calls

@@ -4,7 +4,7 @@
  * Always: as value-handle.ts says; what a change did not touch stays `===`.
  * Rules: docs/protocol/kinds.md ATOM1, docs/protocol.md SUB1-SUB20.
  */
-import { type RefOrName, topicOf } from "../core/definitions.ts";
+import { type Ref, type RefOrName, topicOf } from "../core/definitions.ts";
 import { createAtomReplica } from "../kind/atom-replica.ts";
 import { coreOf } from "./client.ts";
 import type { Cause } from "./held.ts";
@@ -16,5 +16,6 @@ export type ClientAtom<T> = ValueHandle<T, Cause>;
 export function atom<T>(client: object, ref: RefOrName<"atom", T>): ClientAtom<T> {
   const topic = topicOf(ref);
   const held = coreOf(client).hold(topic, "atom", createAtomReplica);
+  held.version ??= (ref as Ref).version;
   return valueHandle(topic, held, () => held.replica?.value as T | undefined);
 }

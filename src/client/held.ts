@@ -44,6 +44,8 @@ const maxIdleValues = 256;
 
 export interface Held {
   readonly kind: string;
+  /** That of the definition it is used with; nothing: 1. */
+  version?: number | undefined;
   /** None where it is only written. */
   replica: Replica<unknown, never> | undefined;
   readonly status: Readable<TopicStatus>;
@@ -275,7 +277,7 @@ export function createHeld(
       if (!users) return [];
       asked = readers > 0 ? 2 : 1;
       const nth = ++asks;
-      const item = { topic, kind, since: known ? [epoch, offset] : null, read: asked > 1 };
+      const item = { topic, kind, version: held.version, since: known ? [epoch, offset] : null, read: asked > 1 };
       return [[item, (value) => nth === asks && answered(value)]];
     },
     receive(message, [, second, third, fourth, fifth]) {

@@ -1,10 +1,11 @@
 /**
  * Undo and redo of what this client changed: in one topic, or in several with one history.
  *
- * A step remembers what stood at each path before and after. To undo it is to write what stood before, wherever what stands there now
- * is still what the step left; what somebody else changed since is skipped, and the answer says so.
+ * Of a shared tree a step remembers what stood at each path before and after. To undo it is to write what stood before, wherever what
+ * stands there now is still what the step left. Of a store it remembers the call; what takes that back its definition says. What
+ * somebody else changed since is skipped, and the answer says so.
  * Always: at most `limit` steps, the oldest are forgotten; what is written anew ends what could be redone.
- * Rules: docs/protocol/shared.md UNDO1-UNDO7.
+ * Rules: docs/protocol/shared.md UNDO1-UNDO12.
  */
 import { createStore, type Readable } from "../core/store.ts";
 import { isBelow, mergeChanges } from "../kind/changes.ts";
@@ -22,7 +23,10 @@ export interface Undone {
 
 export interface TopicPath {
   readonly topic: string;
+  /** In a shared tree; of a store it is empty. */
   readonly path: readonly string[];
+  /** The call of a store. */
+  readonly mutation?: string;
 }
 
 export interface UndoHistory {
@@ -34,6 +38,8 @@ export interface UndoHistory {
   /** What is written until `resume` is one step. */
   pause(): void;
   resume(): void;
+  /** What `run` writes is of that group: with what is written in it next, it is one step. */
+  group<T>(name: string, run: () => T): T;
   /** Forgets everything. */
   clear(): void;
 }
@@ -45,21 +51,47 @@ export interface UndoTarget {
   write(changes: readonly Assignment[]): void;
 }
 
-/** As the kinds use it. */
-export interface Recorder extends UndoHistory {
-  /** `changes` were written over `before`. Those of one group, one after the other, are one step. */
-  record(target: UndoTarget, before: unknown, changes: readonly Assignment[], group?: string): void;
+/** Something that was done as a whole, and knows how to take itself back. False: it left that alone. */
+export interface UndoAct {
+  readonly topic: string;
+  readonly mutation: string;
+  undo(): boolean;
+  redo(): boolean;
 }
 
-interface Change {
+/** How it is recorded. */
+export interface RecordOptions {
+  /** Those of one group, one after the other, are one step. */
+  readonly group?: string | undefined;
+  /** It was part of a batch: the step is undone in one. */
+  readonly together?: ((run: () => void) => void) | undefined;
+}
+
+/** As the kinds use it. */
+export interface Recorder extends UndoHistory {
+  /** What is written now belongs to that group. */
+  readonly groupNow: string | undefined;
+  /** `changes` were written over `before`. */
+  record(target: UndoTarget, before: unknown, changes: readonly Assignment[], options?: RecordOptions): void;
+  recordAct(act: UndoAct, options?: RecordOptions): void;
+}
+
+type Change = PathChange | ActChange;
+
+interface ActChange {
+  readonly act: UndoAct;
+  /** Else it was undone, and can be redone. */
+  readonly isDone: boolean;
+}
+
+interface PathChange {
   readonly target: UndoTarget;
   readonly path: Keys;
   readonly before: unknown;
   readonly after: unknown;
 }
 
-interface Step {
-  readonly group: string | undefined;
+interface Step extends RecordOptions {
   readonly changes: readonly Change[];
 }
 
@@ -74,6 +106,7 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
   let undone: readonly Step[] = [];
   /** What is written becomes part of the newest step; `start` where there is none yet. */
   let gathering: "start" | "on" | undefined;
+  let groupNow: string | undefined;
   const canUndo = createStore(false);
   const canRedo = createStore(false);
 
@@ -87,8 +120,17 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
   const revert = (changes: readonly Change[]): { readonly reverted: Change[]; readonly answer: Undone } => {
     const works = new Map<UndoTarget, { value: unknown; writes: Assignment[] }>();
     const reverted: Change[] = [];
+    const changed: TopicPath[] = [];
     const skipped: TopicPath[] = [];
     for (const change of changes) {
+      if ("act" in change) {
+        const { act, isDone } = change;
+        const { topic, mutation } = act;
+        const isReverted = isDone ? act.undo() : act.redo();
+        if (isReverted) reverted.push({ act, isDone: !isDone });
+        (isReverted ? changed : skipped).push({ topic, path: [], mutation });
+        continue;
+      }
       const { target, path, before, after } = change;
       const work = works.get(target) ?? { value: target.value(), writes: [] };
       works.set(target, work);
@@ -96,10 +138,10 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
         work.value = put(work.value, path, before);
         work.writes = mergeChanges(work.writes, [{ path, value: before }]);
         reverted.push({ target, path, before: after, after: before });
+        changed.push({ topic: target.topic, path });
       } else skipped.push({ topic: target.topic, path });
     }
     for (const [target, { writes }] of works) if (writes.length) target.write(writes);
-    const changed = reverted.map(({ target: { topic }, path }) => ({ topic, path }));
     return { reverted, answer: { changed, skipped } };
   };
 
@@ -107,9 +149,25 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
   const takeBack = (step: Step | undefined, then: (again: readonly Step[]) => void): Undone | undefined => {
     if (!step) return undefined;
     gathering = undefined;
-    const { reverted, answer } = revert([...step.changes].reverse());
-    then(reverted.length ? [{ group: undefined, changes: reverted }] : []);
+    const { together = (run) => run() } = step;
+    let result: ReturnType<typeof revert> | undefined;
+    together(() => {
+      result = revert([...step.changes].reverse());
+    });
+    const { reverted = [], answer } = result ?? {};
+    then(reverted.length ? [{ together: step.together, changes: reverted }] : []);
     return answer;
+  };
+
+  const add = (changes: readonly Change[], { group, together }: RecordOptions): void => {
+    if (!changes.length) return;
+    const last = done.at(-1);
+    const joins = last && (gathering === "on" || (!gathering && group !== undefined && last.group === group && !undone.length));
+    if (gathering) gathering = "on";
+    if (joins) {
+      const step = { group, together: last.together ?? together, changes: changes.reduce(join, last.changes) };
+      become([...done.slice(0, -1), step], []);
+    } else become([...done, { group, together, changes }], []);
   };
 
   const recorder: Recorder = {
@@ -124,21 +182,26 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
       gathering = undefined;
     },
     clear: () => become([], []),
-    record(target, before, writes, group) {
-      const changes = changesOf(target, before, writes);
-      if (!changes.length) return;
-      const last = done.at(-1);
-      const joins = last && (gathering === "on" || (!gathering && group !== undefined && last.group === group && !undone.length));
-      if (gathering) gathering = "on";
-      if (joins) become([...done.slice(0, -1), { group, changes: changes.reduce(join, last.changes) }], []);
-      else become([...done, { group, changes }], []);
+    group(name, run) {
+      const outer = groupNow;
+      groupNow = name;
+      try {
+        return run();
+      } finally {
+        groupNow = outer;
+      }
     },
+    get groupNow() {
+      return groupNow;
+    },
+    record: (target, before, writes, options = {}) => add(changesOf(target, before, writes), options),
+    recordAct: (act, options = {}) => add([{ act, isDone: true }], options),
   };
   return recorder;
 }
 
 /** What was written, at paths that can be put back: what had to become an object for it is replaced as a whole. */
-function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignment[]): readonly Change[] {
+function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignment[]): readonly PathChange[] {
   const after = writes.reduce((value, { path, value: set }) => put(value, path, set), before);
   const whole = writes.map(({ path }) => {
     const end = path.findIndex((_, depth) => !isPlain(read(before, path.slice(0, depth + 1))));
@@ -152,10 +215,12 @@ function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignm
 
 /** The same path again is one change, unless another one came between that went through it. */
 function join(changes: readonly Change[], next: Change): readonly Change[] {
+  if ("act" in next) return [...changes, next];
   const at = changes.findLastIndex(
-    ({ target, path }) => target === next.target && (isBelow(path, next.path) || isBelow(next.path, path)),
+    (change) =>
+      "target" in change && change.target === next.target && (isBelow(change.path, next.path) || isBelow(next.path, change.path)),
   );
   const last = changes[at];
-  if (last?.path.length !== next.path.length) return [...changes, next];
+  if (!last || "act" in last || last.path.length !== next.path.length) return [...changes, next];
   return [...changes.slice(0, at), { ...last, after: next.after }, ...changes.slice(at + 1)];
 }

@@ -1,7 +1,8 @@
 /**
  * One client's writes in one record of a store: what changed in a turn is saved at its end, in one piece.
  *
- * A record has a head, `[scope owner session token]`, and a row per write, `[topic kind op idempotent session seq]`.
+ * A record has a head, `[scope owner session token]`, and a row per write, `[topic kind op idempotent session seq]`; one that is part of
+ * a batch says which and of how many parts, `[… name size]`.
  * Always: a write that is on the disk without its number is not said to be kept; a record that another one has taken over is
  * not written to again.
  * Rules: docs/protocol/writes.md OUTBOX9-OUTBOX12.
@@ -10,6 +11,7 @@ import { isSyncError } from "../core/errors.ts";
 import { edn } from "../wire/edn.ts";
 import { ownBudget } from "../wire/packer.ts";
 import type { ClientCore } from "./client.ts";
+import { ReceiptState } from "./receipt.ts";
 import type { OutboxRecord, Row, RowChange } from "./storage/store.ts";
 import { newWrite, type Write } from "./writes.ts";
 
@@ -33,8 +35,16 @@ export function readRecord(loaded: readonly Row[]): { head: Head; writes: [key: 
   values.delete(headKey);
   if (typeof scope !== "string" || !values.size) return undefined;
   const head = { scope, owner: typeof owner === "string" ? owner : undefined, session: String(session), token: String(token) };
-  const writes = [...values].map(([key, [topic, kind, op, idempotent, numberedBy, seq]]): [string, Write] => {
-    const write = newWrite(String(topic), String(kind), op, idempotent === true);
+  /** Of batches: their parts have one. */
+  const receipts = new Map<string, ReceiptState>();
+  const writes = [...values].map(([key, [topic, kind, op, idempotent, numberedBy, seq, batch, size]]): [string, Write] => {
+    const name = typeof batch === "string" ? batch : undefined;
+    const receipt = (name !== undefined && receipts.get(name)) || new ReceiptState();
+    const write = newWrite(String(topic), String(kind), op, idempotent === true, receipt);
+    if (name !== undefined) {
+      receipts.set(name, receipt);
+      write.together = { name, size: Number(size), send: () => false, settle() {} };
+    }
     return [key, Object.assign(write, { owner: head.owner, session: String(numberedBy), seq: Number(seq), isSent: seq !== 0 })];
   });
   // Keys are counted up: the order in which they were written.
@@ -186,9 +196,10 @@ export class RecordKeeper {
 }
 
 /** Nothing for what no packer takes: sending it will say so. */
-function pack({ topic, kind, op, idempotent, session, seq }: Write): string | null {
+function pack({ topic, kind, op, idempotent, session, seq, together }: Write): string | null {
+  const batch = together ? [together.name, together.size] : [];
   try {
-    return rows.pack([topic, kind, op, idempotent, session, seq]) as string;
+    return rows.pack([topic, kind, op, idempotent, session, seq, ...batch]) as string;
   } catch {
     return null;
   }

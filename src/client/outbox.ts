@@ -12,6 +12,7 @@ import { SyncError } from "../core/errors.ts";
 import { type Client, coreOf, type KindCore } from "./client.ts";
 import { type Head, RecordKeeper, readRecord } from "./outbox-record.ts";
 import type { OpenOutboxStore, OutboxRecord, OutboxStore } from "./storage/store.ts";
+import { rebind } from "./together.ts";
 import { type ClientWrites, type Keeper, ownerOf, type Write, writesOf } from "./writes.ts";
 
 /** Keeps a client's writes: `indexedDb()`, `files(folder)`. */
@@ -30,6 +31,7 @@ interface Left {
   readonly head: Head;
   readonly writes: readonly (readonly [key: string, write: Write])[];
   readonly record: OutboxRecord;
+  isShown: boolean;
 }
 
 /** Without the store after so long. */
@@ -83,6 +85,15 @@ function createOutbox(
     const writer = head.owner ?? user;
     return owner === undefined || writer === undefined || writer === owner;
   };
+  /** Nobody sees what another user wrote, so who this is must be known. */
+  const show = (): void => {
+    for (const each of left) {
+      const { owner: writer } = each.head;
+      if (each.isShown || (writer !== undefined && writer !== (owner ?? user))) continue;
+      each.isShown = true;
+      writes.unanswered.adopt(each.writes.map(([, write]) => write));
+    }
+  };
 
   const ready = (): void => {
     isReady = true;
@@ -103,6 +114,7 @@ function createOutbox(
         writes.addPending(each.writes.length);
       }
     }
+    show();
     if (owner !== undefined) void drain();
   };
 
@@ -113,6 +125,8 @@ function createOutbox(
       if (mayBeMine(next)) await drainOne(next);
       else {
         writes.addPending(-next.writes.length);
+        for (const [, { receipt }] of next.writes)
+          receipt.settle(undefined, new SyncError("closed", "Another user is signed in."));
         await next.record.release().catch(report);
       }
       left = left.slice(1);
@@ -161,6 +175,7 @@ function createOutbox(
     }
     owner = next;
     introduce();
+    show();
     void drain();
   };
   client.on("connect", welcomed);
@@ -217,7 +232,7 @@ async function claimLeft(open: OpenOutboxStore, prefix: string, scope: string): 
     const read = readRecord(await record.load());
     if (!read) await record.remove();
     else if (read.head.scope !== scope) await record.release();
-    else found.push({ ...read, record });
+    else found.push({ ...read, record, isShown: false });
   }
   return found;
 }
@@ -296,6 +311,10 @@ function finish(
   const byTopic = new Map<string, Write[]>();
   for (const [, write] of left) byTopic.set(write.topic, [...(byTopic.get(write.topic) ?? []), write]);
   for (const [topic, own] of byTopic) writes.writer(topic, (own[0] as Write).kind).restore(own);
+  rebind(
+    core,
+    left.map(([, write]) => write),
+  );
   helper.connect();
   return end;
 }

@@ -43,3 +43,28 @@ export class ReceiptState implements Receipt {
     this.#settle?.();
   }
 }
+
+/** Of a write that takes more in for a while: it is given to the outbox after that. */
+export class MergedReceipt implements Receipt {
+  #inner: Receipt | undefined;
+  #stored: Promise<void> | undefined;
+  #begin: ((stored: Promise<void>) => void) | undefined;
+
+  get status(): ReceiptStatus {
+    return this.#inner?.status ?? "local";
+  }
+  get offset(): number | undefined {
+    return this.#inner?.offset;
+  }
+  get durability(): Durability | undefined {
+    return this.#inner?.durability;
+  }
+  get stored(): Promise<void> {
+    this.#stored ??= this.#inner?.stored ?? new Promise((resolve) => (this.#begin = resolve));
+    return this.#stored;
+  }
+  become(inner: Receipt): void {
+    this.#inner = inner;
+    this.#begin?.(inner.stored);
+  }
+}

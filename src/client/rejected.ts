@@ -2,20 +2,23 @@
  * Writes that were rejected, to be tried again, changed or given up: they block nothing meanwhile.
  *
  * Always: at most `limit` are held, the newest; how many were dropped for that is counted; each leaves the list once.
- * Rules: docs/protocol/writes.md OUTBOX7, OUTBOX8.
+ * Rules: docs/protocol/writes.md OUTBOX7, OUTBOX8, OUTBOX18, OUTBOX19.
  */
 import type { SyncError } from "../core/errors.ts";
 import { createStore, type Readable } from "../core/store.ts";
+import { batchAgain } from "./batch.ts";
 import { coreOf } from "./client.ts";
 import type { Receipt } from "./receipt.ts";
-import { type Write, writesOf } from "./writes.ts";
+import { type RejectedCall, type RejectedPath, whatWas } from "./rejected-op.ts";
+import { type BatchOp, batchKind } from "./together.ts";
+import { newWrite, type Write, writesOf } from "./writes.ts";
 
-export interface RejectedWrite {
+export interface RejectedWrite extends Partial<RejectedPath>, Partial<RejectedCall> {
   /** Of this list; no other write has it. */
   readonly id: number;
   readonly topic: string;
   readonly kind: string;
-  /** What was written; for a channel `[event, data]`. */
+  /** What was written; for a channel `[event, data]`, for a batch its parts `[topic, kind, op]`. */
   readonly op: unknown;
   readonly code: string;
   readonly error: SyncError;
@@ -46,7 +49,8 @@ export function rejectedWrites(client: object, { limit = 100 }: RejectedOptions 
 }
 
 function createList(client: object, limit: number): RejectedWrites {
-  const writes = writesOf(coreOf(client));
+  const core = coreOf(client);
+  const writes = writesOf(core);
   const store = createStore<readonly RejectedWrite[]>([]);
   let nextId = 1;
   let dropped = 0;
@@ -59,10 +63,22 @@ function createList(client: object, limit: number): RejectedWrites {
       op,
       code: error.code,
       error,
+      ...whatWas(kind, op, error, () => core.hold(topic, kind).replica?.value),
       retry: () => entry.edit(op),
       edit(next) {
         entry.discard();
-        return writes.writer(topic, kind).write(next, { idempotent });
+        const presenter = writes.unanswered.presenterOf(topic);
+        try {
+          if (kind === batchKind) return batchAgain(core, next as BatchOp);
+          if (!presenter) return writes.writer(topic, kind).write(next, { idempotent });
+          return presenter.again(next);
+        } catch (thrown) {
+          // Rejected here already: as if the server had done it.
+          const write = newWrite(topic, kind, next, idempotent);
+          write.receipt.settle(undefined, thrown as SyncError);
+          add(write, thrown as SyncError);
+          return write.receipt;
+        }
       },
       discard() {
         const all = store.get();
@@ -72,11 +88,12 @@ function createList(client: object, limit: number): RejectedWrites {
     return entry;
   };
 
-  writes.onRejected = (write, error) => {
+  const add = (write: Write, error: SyncError): void => {
     const all = [...store.get(), entryOf(write, error)];
     dropped += Math.max(0, all.length - limit);
     store.set(all.slice(-limit));
   };
+  writes.onRejected = add;
   return {
     get: store.get,
     listen: store.listen,

@@ -4,7 +4,7 @@
  * The server says its time with every subscription. From then on it goes by whichever of this machine's clocks went further: the
  * wall clock may be set back or stand still, the monotonic one may stop while the machine sleeps.
  * Always: one per client; a stamp is later than all that this clock made or saw, unless that was too far ahead.
- * Rules: docs/protocol/shared.md HLC3, SHARED16-SHARED18.
+ * Rules: docs/protocol/shared.md HLC3, SHARED16-SHARED18, SHARED27.
  */
 import type { Env } from "../core/env.ts";
 import { compareStamps, createHybridClock, firstStamp, maxAheadMs, type Stamp } from "../core/hlc.ts";
@@ -21,6 +21,8 @@ export interface SharedClock {
   /** The server's clock says so now. */
   learn(serverMs: number): void;
   see(stamp: Stamp): void;
+  /** The server has taken it: so its clock was no more than a minute behind it, whatever it said then or says now. */
+  hear(stamp: Stamp): void;
   next(): Stamp;
   /** Nobody takes a stamp over that is later. */
   readonly latestMs: number;
@@ -43,12 +45,21 @@ export function createSharedClock(env: Env, nodeNow: () => string): SharedClock 
   const nowMs = (): number => start.serverMs + Math.max(0, env.nowMs() - start.wallMs, env.monotonicMs() - start.monotonicMs);
   let hybrid = createHybridClock(nowMs, "");
   let seen = firstStamp;
+  let heard = firstStamp;
   let made = firstStamp;
   const own = new Set<string>();
   const node = (): string => {
     const now = nodeNow();
     if (now) own.add(now);
     return now;
+  };
+
+  const goOnFrom = (serverMs: number): void => {
+    start = { serverMs, wallMs: env.nowMs(), monotonicMs: env.monotonicMs() };
+  };
+  const see = (stamp: Stamp): void => {
+    if (compareStamps(stamp, seen) > 0) seen = stamp;
+    hybrid.see(stamp);
   };
 
   return {
@@ -61,15 +72,17 @@ export function createSharedClock(env: Env, nodeNow: () => string): SharedClock 
     isOwn: (other) => other === node() || own.has(other),
     learn(serverMs) {
       isKnown = true;
-      start = { serverMs, wallMs: env.nowMs(), monotonicMs: env.monotonicMs() };
+      goOnFrom(Math.max(serverMs, heard.ms - maxAheadMs));
       // What it made by a clock that was wrong does not bind it.
       hybrid = createHybridClock(nowMs, "");
       hybrid.see(seen);
       hybrid.see(made);
     },
-    see(stamp) {
-      if (compareStamps(stamp, seen) > 0) seen = stamp;
-      hybrid.see(stamp);
+    see,
+    hear(stamp) {
+      if (compareStamps(stamp, heard) > 0) heard = stamp;
+      if (isKnown && heard.ms - maxAheadMs > nowMs()) goOnFrom(heard.ms - maxAheadMs);
+      see(stamp);
     },
     next() {
       hybrid.node = node();

@@ -5,21 +5,22 @@
  * A client that does not know the server's time leaves the stamp to the server; so does every write behind such a one, for the
  * server stamps it later.
  * Always: writes of one topic are stamped and sent in the order in which they were made; one that is rejected leaves the screen alone.
- * Rules: docs/protocol/shared.md SHARED14-SHARED24.
+ * Rules: docs/protocol/shared.md SHARED14-SHARED27.
  */
 import type { Timer } from "../core/env.ts";
 import { compareStamps, firstStamp, maxCount, type Stamp } from "../core/hlc.ts";
 import { addTo, callAll, type Unsubscribe } from "../core/store.ts";
-import { isBelow, mergeChanges } from "../kind/changes.ts";
+import { isBelow, mergeChanges, readChanges } from "../kind/changes.ts";
 import { type Assignment, nothing, Registers } from "../kind/registers.ts";
 import { keepSame } from "../kind/same.ts";
-import { createSharedReplica, overlay, type SharedReplica, sharedOp } from "../kind/shared.ts";
+import { createSharedReplica, overlay, type SharedOp, type SharedReplica, sharedOp, versionOfOp } from "../kind/shared.ts";
 import type { KindCore } from "./client.ts";
 import type { Held } from "./held.ts";
-import { type Durability, type Receipt, ReceiptState, type ReceiptStatus } from "./receipt.ts";
+import { MergedReceipt, type Receipt, ReceiptState } from "./receipt.ts";
 import { clockOf } from "./shared-clock.ts";
+import { whenConfirmed } from "./unanswered.ts";
 import { type Change, tellLocal } from "./value-handle.ts";
-import { writesOf } from "./writes.ts";
+import { type Write, writesOf } from "./writes.ts";
 
 /** A write of this client and one of another, neither of which knew the other. */
 export interface Conflict {
@@ -39,6 +40,8 @@ export interface SharedTopic {
   readonly local: Set<(change: Change) => void>;
   /** With what is pending; undefined while nothing is known or written. */
   get(): unknown;
+  /** There is a tree of the server. */
+  readonly isKnown: boolean;
   /** What a recipe starts from. */
   base(): unknown;
   /** `coalesceMs`: becomes one write with those that follow within that time. */
@@ -47,6 +50,8 @@ export interface SharedTopic {
 }
 
 interface Pending {
+  /** Of an earlier page, or from before there was a handle: what comes back of it is nobody else's. */
+  readonly isAdopted?: true;
   /** Undefined: the server says when. */
   stamp: Stamp | undefined;
   changes: readonly Assignment[];
@@ -58,8 +63,9 @@ const lastStamp: Stamp = { ms: Number.MAX_SAFE_INTEGER, count: maxCount, node: "
 const topics = new WeakMap<Held, SharedTopic>();
 
 /** The one of that name. `initial` stands until there is a value. */
-export function sharedTopic(core: KindCore, topic: string, initial: unknown): SharedTopic {
+export function sharedTopic(core: KindCore, topic: string, initial: unknown, version?: number): SharedTopic {
   const held = core.hold(topic, "shared", createSharedReplica);
+  held.version ??= version;
   let shared = topics.get(held);
   if (!shared) {
     shared = createSharedTopic(core, topic, held, initial);
@@ -70,6 +76,7 @@ export function sharedTopic(core: KindCore, topic: string, initial: unknown): Sh
 
 function createSharedTopic(core: KindCore, topic: string, held: Held, initial: unknown): SharedTopic {
   const clock = clockOf(core);
+  const writes = writesOf(core);
   const replica = held.replica as SharedReplica;
   const local = new Set<(change: Change) => void>();
   const conflictListeners = new Set<(conflict: Conflict) => void>();
@@ -80,11 +87,14 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   let shown: unknown;
   /** Parts of what is shown are other objects than those of the tree, and as good. */
   let isApart = false;
+  /** What is shown has a tree of the server in it. */
+  let isKnown = false;
   let conflicts: Conflict[] = [];
   let release: (() => void) | undefined;
 
   const refresh = (): void => {
     const { tree } = replica;
+    isKnown = tree !== undefined;
     if (!tree && !pending.length) {
       shown = undefined;
       return;
@@ -99,27 +109,40 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   };
 
   /** Something was written here, or taken back. */
-  const changed = (): void => {
-    const before = shown;
+  const update = (): void => {
     refresh();
     if (pending.length) release ??= held.use();
     else {
       release?.();
       release = undefined;
     }
-    if (!Object.is(shown, before)) tellLocal(core, topic, local);
+  };
+  const tell = (): void => tellLocal(core, topic, local);
+  const changed = (): void => {
+    const before = shown;
+    update();
+    if (!Object.is(shown, before)) tell();
   };
 
-  const send = (write: Pending): Receipt => {
+  const settle = (write: Pending): void => {
+    pending = pending.filter((other) => other !== write);
+    changed();
+  };
+
+  /** From here on it takes nothing more in. */
+  const seal = (write: Pending): { readonly op: SharedOp; readonly idempotent: boolean } => {
     const isBehindUnknown = pending.some((other) => other !== write && (other.stamp?.ms ?? 1 / 0) > clock.latestMs);
     write.stamp = clock.isKnown && !isBehindUnknown ? clock.next() : undefined;
     // Stamped on arrival, it would count anew each time that it arrives.
-    const options = { idempotent: write.stamp !== undefined };
-    const receipt = writesOf(core).writer(topic, "shared", held).write(sharedOp(write.stamp, write.changes), options);
-    const settled = (): void => {
-      pending = pending.filter((other) => other !== write);
-      changed();
-    };
+    return { op: sharedOp(write.stamp, write.changes, held.version), idempotent: write.stamp !== undefined };
+  };
+
+  const send = (write: Pending): Receipt => {
+    const { op, idempotent } = seal(write);
+    const receipt = writes.writer(topic, "shared", held).write(op, { idempotent });
+    // Refused at once: nobody sees it.
+    if (receipt.status === "rejected") pending = pending.filter((other) => other !== write);
+    const settled = (): void => settle(write);
     receipt.stored.then(settled, settled);
     return receipt;
   };
@@ -139,15 +162,16 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   };
 
   replica.heard = ({ stamp, changes }) => {
-    clock.see(stamp);
+    clock.hear(stamp);
     if (!conflictListeners.size || clock.isOwn(stamp.node)) return;
-    for (const { stamp: own = lastStamp, changes: mine } of pending) {
-      conflicts.push(...conflictsOf(mine, own, changes, stamp));
+    if (pending.some((write) => write.isAdopted && write.stamp?.ms === stamp.ms && write.stamp.count === stamp.count)) return;
+    for (const { stamp: own = lastStamp, changes: mine, isAdopted } of pending) {
+      if (!isAdopted) conflicts.push(...conflictsOf(mine, own, changes, stamp));
     }
   };
   held.listen(() => {
     const { tree } = replica;
-    if (tree) clock.see(tree.newest);
+    if (tree) clock.hear(tree.newest);
     refresh();
     const due = conflicts;
     conflicts = [];
@@ -163,32 +187,81 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   });
   refresh();
 
+  const beginPart = () => {
+    const made = add([]);
+    return {
+      add(changes: readonly Assignment[]): void {
+        made.changes = mergeChanges(made.changes, changes);
+        update();
+      },
+      value: () => shown,
+      seal: () => seal(made),
+      drop(): void {
+        pending = pending.filter((other) => other !== made);
+        update();
+      },
+      tell,
+    };
+  };
+
+  const write: SharedTopic["write"] = (changes, coalesceMs) => {
+    if (!changes.length) {
+      const receipt = new ReceiptState();
+      receipt.settle(undefined);
+      return receipt;
+    }
+    const { collecting } = writes;
+    if (collecting) {
+      flush();
+      collecting.part(topic, held, beginPart).add(changes);
+      return collecting.receipt;
+    }
+    if (coalesceMs > 0 && open) {
+      open.write.changes = mergeChanges(open.write.changes, changes);
+      changed();
+      return open.receipt;
+    }
+    flush();
+    const made = add(changes);
+    let receipt: Receipt;
+    if (coalesceMs > 0) {
+      open = { write: made, receipt: new MergedReceipt(), timer: core.env.setTimer(flush, coalesceMs) };
+      receipt = open.receipt;
+    } else receipt = send(made);
+    changed();
+    return receipt;
+  };
+  const adopt = ({ op, receipt }: Write): Pending => {
+    const [ms, mark] = op as SharedOp;
+    const count = typeof mark === "number" ? mark : mark[0];
+    const stamp = ms ? { ms, count, node: "" } : undefined;
+    if (stamp) clock.see(stamp);
+    const adopted: Pending = { stamp, changes: readChanges(op as SharedOp, 2), isAdopted: true };
+    whenConfirmed(held, receipt, () => settle(adopted));
+    return adopted;
+  };
+  writes.unanswered.present(topic, {
+    adopt(made) {
+      const adopted: Pending[] = [];
+      // What older code wrote, the server brings to this version.
+      const own = made.filter(({ op }) => versionOfOp(op) === (held.version ?? 1));
+      for (const each of own) core.attempt(() => adopted.push(adopt(each)), topic);
+      const isOwn = pending.findIndex(({ isAdopted }) => !isAdopted);
+      pending.splice(isOwn < 0 ? pending.length : isOwn, 0, ...adopted);
+      changed();
+    },
+    again: (op) => write(readChanges(op as SharedOp, 2), 0),
+  });
+
   return {
     held,
     local,
     get: () => shown,
-    base: () => shown ?? initial,
-    write(changes, coalesceMs) {
-      if (!changes.length) {
-        const receipt = new ReceiptState();
-        receipt.settle(undefined);
-        return receipt;
-      }
-      if (coalesceMs > 0 && open) {
-        open.write.changes = mergeChanges(open.write.changes, changes);
-        changed();
-        return open.receipt;
-      }
-      flush();
-      const write = add(changes);
-      let receipt: Receipt;
-      if (coalesceMs > 0) {
-        open = { write, receipt: new MergedReceipt(), timer: core.env.setTimer(flush, coalesceMs) };
-        receipt = open.receipt;
-      } else receipt = send(write);
-      changed();
-      return receipt;
+    get isKnown() {
+      return isKnown;
     },
+    base: () => shown ?? initial,
+    write,
     onConflict: (run) => addTo(conflictListeners, run),
   };
 }
@@ -209,29 +282,4 @@ function conflictsOf(mine: readonly Assignment[], own: Stamp, theirs: readonly A
     }
   }
   return found;
-}
-
-/** Of a write that takes more in for a while: it is given to the outbox after that. */
-class MergedReceipt implements Receipt {
-  #inner: Receipt | undefined;
-  #stored: Promise<void> | undefined;
-  #begin: ((stored: Promise<void>) => void) | undefined;
-
-  get status(): ReceiptStatus {
-    return this.#inner?.status ?? "local";
-  }
-  get offset(): number | undefined {
-    return this.#inner?.offset;
-  }
-  get durability(): Durability | undefined {
-    return this.#inner?.durability;
-  }
-  get stored(): Promise<void> {
-    this.#stored ??= this.#inner?.stored ?? new Promise((resolve) => (this.#begin = resolve));
-    return this.#stored;
-  }
-  become(inner: Receipt): void {
-    this.#inner = inner;
-    this.#begin?.(inner.stored);
-  }
 }

@@ -2,24 +2,28 @@
  * `shared(client, ref)`: a tree that everyone writes, here at once and everywhere soon; the last write of each path wins.
  *
  * Always: as value-handle.ts says; only paths that a recipe changed are written; what is written offline is sent later.
- * Rules: docs/protocol/shared.md SHARED14-SHARED24, UNDO1-UNDO7.
+ * Rules: docs/protocol/shared.md SHARED14-SHARED27, UNDO1-UNDO7.
  */
 import { type RefOrName, toRef } from "../core/definitions.ts";
 import type { ValueAt } from "../core/paths.ts";
-import type { Unsubscribe } from "../core/store.ts";
+import type { Readable, Unsubscribe } from "../core/store.ts";
 import { changesBetween, checkPath, deletable, some } from "../kind/changes.ts";
 import { type DraftRecipe, draftNext } from "../kind/draft.ts";
 import { type Assignment, nothing } from "../kind/registers.ts";
+import { recordLater } from "./batch.ts";
 import { coreOf } from "./client.ts";
-import { createUndoHistory, type Recorder, type UndoHistory, type Undone, type UndoTarget } from "./history.ts";
+import type { Recorder, UndoHistory, Undone, UndoTarget } from "./history.ts";
+import { type ReadOnly, readOnlyOf } from "./read-only.ts";
 import type { Receipt } from "./receipt.ts";
 import { type Conflict, type SharedTopic, sharedTopic } from "./shared-topic.ts";
+import { historyOf } from "./undo-history.ts";
 import { type ValueHandle, valueHandle } from "./value-handle.ts";
+import { writesOf } from "./writes.ts";
 
 export interface SharedOptions {
   /** What is written within that time becomes one write. Default 0: each is one. */
   readonly coalesceMs?: number;
-  /** What its writes are undone in. Default: one that all handles of the topic share. */
+  /** What the writes of this handle are undone in. Default: that of the topic, which is its own or `undoHistory(…)` of several. */
   readonly history?: UndoHistory;
 }
 
@@ -37,39 +41,49 @@ export interface ClientShared<T> extends ValueHandle<T> {
   undo(): Undone | undefined;
   redo(): Undone | undefined;
   readonly history: UndoHistory;
+  /** Why it cannot be written from here: the server has another version. Undefined: it can. */
+  readonly readOnly: Readable<ReadOnly | undefined>;
   /** Calls `run` where a write of this client and one of another went through each other. */
   onConflict(run: (conflict: Conflict) => void): Unsubscribe;
 }
 
-const histories = new WeakMap<SharedTopic, UndoHistory>();
 /** One per topic, so that a step knows which it belongs to. */
 const targets = new WeakMap<SharedTopic, UndoTarget>();
 
 export function shared<T>(client: object, ref: RefOrName<"shared", T>, options: SharedOptions = {}): ClientShared<T> {
   const { coalesceMs = 0 } = options;
-  const { topic, options: definition } = toRef<"shared", T>("shared", ref);
+  const { topic, options: definition, version } = toRef<"shared", T>("shared", ref);
   const { initial = {} } = definition as { readonly initial?: unknown };
-  const tree = sharedTopic(coreOf(client), topic, initial);
-  const history = (options.history ?? histories.get(tree) ?? createUndoHistory()) as Recorder;
-  if (!options.history) histories.set(tree, history);
+  const core = coreOf(client);
+  const tree = sharedTopic(core, topic, initial, version);
+  const historyNow = (): Recorder => (options.history ?? historyOf(tree.held)) as Recorder;
   const target = targets.get(tree) ?? { topic, value: tree.base, write: (changes) => void tree.write(changes, 0) };
   targets.set(tree, target);
 
+  const writes = writesOf(core);
   const write = (changes: readonly Assignment[], { group }: SharedWriteOptions = {}): Receipt => {
     for (const { path } of changes) checkPath(path);
-    if (changes.length) history.record(target, tree.base(), changes, group);
+    const before = tree.base();
+    const history = historyNow();
+    recordLater(writes, history, group, (how) => history.record(target, before, changes, how));
     return tree.write(changes, coalesceMs);
   };
   const stops = new Set<Unsubscribe>();
-  const handle = valueHandle(topic, tree.held, () => tree.get() as T | undefined, tree.local);
+  const handle = valueHandle(
+    topic,
+    tree.held,
+    () => tree.get() as T | undefined,
+    tree.local,
+    () => tree.isKnown,
+  );
 
-  const own: Omit<ClientShared<T>, keyof ValueHandle<T>> = {
+  const own: Omit<ClientShared<T>, keyof ValueHandle<T> | "history"> = {
     set: (path, value, how) => write([{ path, value: some(value) }], how),
     delete: (path, how) => write([{ path: deletable(path), value: nothing }], how),
     update: (recipe, how) => write(changesBetween(tree.base(), draftNext(tree.base() as T, recipe)), how),
-    undo: history.undo,
-    redo: history.redo,
-    history,
+    undo: () => historyNow().undo(),
+    redo: () => historyNow().redo(),
+    readOnly: readOnlyOf(core, topic, tree.held),
     onConflict(run) {
       const stop = tree.onConflict(run);
       stops.add(stop);
@@ -81,5 +95,6 @@ export function shared<T>(client: object, ref: RefOrName<"shared", T>, options: 
     for (const stop of stops) stop();
     end();
   };
-  return Object.assign(handle, own, { close });
+  const whole = Object.assign(handle, own, { close });
+  return Object.defineProperty(whole, "history", { get: historyNow, enumerable: true }) as ClientShared<T>;
 }

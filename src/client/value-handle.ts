@@ -24,7 +24,7 @@ export interface ValueHandle<T, C extends string = Cause | "local"> {
   subscribe(run: (value: T | undefined, change?: Change<C>) => void): Unsubscribe;
   /** Calls on changes only. */
   listen(run: (value: T | undefined, change: Change<C>) => void): Unsubscribe;
-  /** Resolves with the first value; rejects with a SyncError where it is refused. */
+  /** Resolves once a value of the server is here; rejects with a SyncError where it is refused. */
   readonly ready: Promise<T>;
   readonly status: Readable<TopicStatus>;
   readonly error: SyncError | undefined;
@@ -35,12 +35,13 @@ export interface ValueHandle<T, C extends string = Cause | "local"> {
   [Symbol.dispose](): void;
 }
 
-/** `local`: who is told when the value changes here first. */
+/** `local`: who is told when the value changes here first. `isKnown`: there is a value of the server. */
 export function valueHandle<T, C extends string = Cause | "local">(
   topic: string,
   held: Held,
   get: () => T | undefined,
   local?: Set<(change: Change<C>) => void>,
+  isKnown = (): boolean => get() !== undefined,
 ): ValueHandle<T, C> {
   const open = new Set<Unsubscribe>();
   const until = (...ends: Unsubscribe[]): Unsubscribe => {
@@ -68,9 +69,8 @@ export function valueHandle<T, C extends string = Cause | "local">(
     get ready() {
       return new Promise<T>((resolve, reject) => {
         const settle = (): void => {
-          const value = get();
           const status = held.status.get();
-          if (value !== undefined) resolve(value);
+          if (isKnown()) resolve(get() as T);
           else if (status === "refused" || status === "deleted") reject(held.error ?? new SyncError("forbidden"));
           else return;
           stop();

@@ -6,15 +6,17 @@
  * if their kind is idempotent, else they end in `session-lost`.
  * Always: at most `maxPending` per topic wait or are under way; numbers are contiguous; a number that may have reached the
  * server is never given to another write; where there is a keeper, it has a number before the server does.
- * Rules: docs/protocol/writes.md WRITE1-WRITE7, OUTBOX1-OUTBOX4.
+ * Rules: docs/protocol/writes.md WRITE1-WRITE7, OUTBOX1-OUTBOX4, docs/protocol/batch.md BATCH1-BATCH16.
  */
 import { fromWireError, SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { createStore, type Readable } from "../core/store.ts";
 import { isIndex } from "../session/messages/sync.ts";
+import type { Collecting } from "./batch.ts";
 import type { KindCore } from "./client.ts";
 import type { Held } from "./held.ts";
 import { type Durability, type Receipt, ReceiptState } from "./receipt.ts";
+import { createUnanswered, type Unanswered } from "./unanswered.ts";
 
 /** One write that has no answer yet. */
 export interface Write {
@@ -33,6 +35,19 @@ export interface Write {
   isSent: boolean;
   /** The server's id of the topic when it was sent: a subscription may be renewed before the answer is there. */
   sentTo: number;
+  /** It goes with writes to other topics, all or none. */
+  together: Together | undefined;
+}
+
+/** Writes to several topics, one each, that are sent, answered and given up as one: together.ts. */
+export interface Together {
+  /** Names it where it is kept. */
+  readonly name: string;
+  readonly size: number;
+  /** One of its topics has got to it: sends it, if all have. False: it waits, or has ended. */
+  send(): boolean;
+  /** One of its parts was answered, or given up, and so all are. */
+  settle(error?: SyncError): void;
 }
 
 /** Keeps writes on a disk: outbox.ts. */
@@ -55,7 +70,11 @@ export interface Keeper {
 export interface ClientWrites {
   /** How many have no answer yet. */
   readonly pending: Readable<number>;
+  /** As their topics show them. */
+  readonly unanswered: Unanswered;
   keeper: Keeper | undefined;
+  /** Takes what is written, while a batch is made: batch.ts. */
+  collecting: Collecting | undefined;
   /** Called for each write that ends as rejected, but not for those that the client's own end takes along. */
   onRejected: ((write: Write, error: SyncError) => void) | undefined;
   /** The one writer of a topic. Without `held` it is subscribed for writing alone. */
@@ -71,10 +90,36 @@ export interface WriteOptions {
 }
 
 export interface Writer {
+  /** Throws SyncError `unsupported` while a batch is made: the kinds that can be part of one do not come here then. */
   write(op: unknown, options?: WriteOptions): Receipt;
+  /** Why nothing can be written now. */
+  readonly refusal: SyncError | undefined;
+  /** Adds it behind the others, unless there is a refusal. */
+  add(write: Write): void;
+  /** The parts of a Together as their topics have them. */
+  readonly parts: TogetherParts;
   /** Takes writes that an earlier process kept, in their order. */
   restore(writes: readonly Write[]): void;
+  /** What has no answer yet, in the order in which it was made. */
+  readonly waiting: readonly Write[];
   arm(): void;
+}
+
+/** What Together asks of each writer of its parts. */
+export interface TogetherParts {
+  /** The server's id of the topic. */
+  readonly id: number;
+  readonly durability: Durability | undefined;
+  /** It can be sent now, and nothing is before it. */
+  isNext(write: Write): boolean;
+  /** Gives it the next number. */
+  number(write: Write): void;
+  /** It has never been sent: the number goes to the next. */
+  giveBack(write: Write): void;
+  /** While it is being kept, nothing is sent. */
+  setSaving(isSaving: boolean): void;
+  sent(write: Write): void;
+  take(write: Write): void;
 }
 
 /** What all writers of a client share. */
@@ -82,6 +127,9 @@ interface Shared extends ClientWrites {
   keeper: Keeper | undefined;
   settle(write: Write, offset: number | undefined, error?: SyncError): void;
 }
+
+/** Those that can be part of a batch. */
+const batchKinds = new Set(["shared", "store"]);
 
 /** Operations of one frame. */
 const maxOps = 256;
@@ -104,9 +152,15 @@ export function ownerOf(user: unknown): string {
   return anonymous === true ? "" : String(id);
 }
 
-export function newWrite(topic: string, kind: string, op: unknown, idempotent: boolean): Write {
-  const receipt = new ReceiptState();
-  return { topic, kind, op, idempotent, receipt, owner: undefined, session: "", seq: 0, isSent: false, sentTo: 0 };
+export function newWrite(
+  topic: string,
+  kind: string,
+  op: unknown,
+  idempotent: boolean,
+  receipt: ReceiptState = new ReceiptState(),
+): Write {
+  const nowhere = { owner: undefined, session: "", seq: 0, isSent: false, sentTo: 0, together: undefined };
+  return { topic, kind, op, idempotent, receipt, ...nowhere };
 }
 
 function createWrites(core: KindCore): ClientWrites {
@@ -114,7 +168,9 @@ function createWrites(core: KindCore): ClientWrites {
   const pending = createStore(0);
   const shared: Shared = {
     pending,
+    unanswered: createUnanswered((topic) => writers.get(topic)?.waiting ?? []),
     keeper: undefined,
+    collecting: undefined,
     onRejected: undefined,
     writer(topic, kind, held = core.hold(topic, kind)) {
       const writer = writers.get(topic) ?? createWriter(core, shared, topic, held);
@@ -163,6 +219,7 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
   };
 
   const settle = (write: Write, offset: number | undefined, error?: SyncError): void => {
+    if (write.together) return write.together.settle(error);
     write.receipt.durability = durability;
     shared.settle(write, offset, error);
   };
@@ -202,6 +259,7 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
   const nextBatch = (session: string): Write[] => {
     const batch: Write[] = [];
     for (const write of writes.slice(underWay, underWay + maxOps)) {
+      if (write.together) break;
       if (write.seq === 0) {
         if (shared.keeper && !shared.keeper.mayNumber(topic, session)) break;
         write.session = session;
@@ -218,7 +276,8 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
     const { error } = held;
     if (!error || !over(status)) return;
     for (const write of writes.splice(underWay)) {
-      settle(write, undefined, write.isSent && status !== "deleted" ? unknown("The topic is refused now", error) : error);
+      const isUnknown = write.isSent && (status !== "deleted" || write.together);
+      settle(write, undefined, isUnknown ? unknown("The topic is refused now", error) : error);
     }
   };
 
@@ -228,7 +287,14 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
     const session = facts.welcome?.session;
     if (held.id && session && !saving) {
       begin(session);
-      for (let batch = nextBatch(session); batch.length; batch = nextBatch(session)) {
+      for (;;) {
+        const together = writes[underWay]?.together;
+        if (together) {
+          if (together.send()) continue;
+          break;
+        }
+        const batch = nextBatch(session);
+        if (!batch.length) break;
         const unkept = shared.keeper && batch.filter((write) => !shared.keeper?.has(write));
         if (unkept?.length) {
           keep(unkept);
@@ -325,27 +391,71 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
     },
   });
 
-  return {
+  const writer: Writer = {
     write(op, { idempotent = false } = {}) {
+      if (shared.collecting && !batchKinds.has(held.kind)) {
+        throw new SyncError("unsupported", `A ${held.kind} cannot be written in a batch.`);
+      }
       const write = newWrite(topic, held.kind, op, idempotent);
-      const { receipt } = write;
-      if (closed) receipt.settle(undefined, new SyncError("closed"));
-      else if (writes.length >= maxPending) {
-        receipt.settle(undefined, new SyncError("backpressure", `${maxPending} writes are on their way already.`));
-      } else {
-        if (facts.welcome) write.owner = ownerOf(facts.welcome.user);
-        writes.push(write);
+      const { refusal } = writer;
+      if (refusal) write.receipt.settle(undefined, refusal);
+      else writer.add(write);
+      return write.receipt;
+    },
+    get refusal() {
+      if (closed) return new SyncError("closed");
+      if (writes.length + shared.unanswered.adopted(topic) < maxPending) return undefined;
+      return new SyncError("backpressure", `${maxPending} writes are on their way already.`);
+    },
+    add(write) {
+      if (facts.welcome) write.owner = ownerOf(facts.welcome.user);
+      writes.push(write);
+      changed();
+      arm();
+      shared.keeper?.add(write);
+    },
+    parts: {
+      get id() {
+        return held.id;
+      },
+      get durability() {
+        return durability;
+      },
+      isNext: (write) =>
+        held.id > 0 && !saving && numbering === facts.welcome?.session && numbering !== "" && writes[underWay] === write,
+      number(write) {
+        write.session = numbering;
+        write.seq = nextSeq++;
+      },
+      giveBack: ({ seq }) => giveBack(seq),
+      setSaving(isSaving) {
+        saving = isSaving;
+        if (!saving) arm();
+      },
+      sent(write) {
+        underWay++;
+        write.sentTo = held.id;
+        write.isSent = true;
+        arm();
+      },
+      take(write) {
+        const at = writes.indexOf(write);
+        if (at < 0) return;
+        writes.splice(at, 1);
+        if (at < underWay) underWay--;
         changed();
         arm();
-        shared.keeper?.add(write);
-      }
-      return receipt;
+      },
     },
     restore(kept) {
       writes.push(...kept);
       changed();
       arm();
     },
+    get waiting() {
+      return writes;
+    },
     arm,
   };
+  return writer;
 }

@@ -6,8 +6,10 @@
  * Rules: docs/protocol.md TOPIC1-TOPIC4.
  */
 import { type ErrorCode, SyncError } from "./errors.ts";
+import type { FormDefinition, FormSchema, ShapeOf } from "./form.ts";
 import type { User } from "./register.ts";
-import type { Schema } from "./schema.ts";
+import type { InputOf, OutputOf, Schema } from "./schema.ts";
+import type { Versioned } from "./versions.ts";
 
 /** The names of the `:params` in a pattern. */
 export type ParamName<P extends string> = P extends `${infer Head}/${infer Tail}`
@@ -26,6 +28,8 @@ export interface Ref<Kind extends string = string, V = unknown> {
   readonly pattern: string;
   readonly params: { readonly [name: string]: string };
   readonly options: object;
+  /** Of what the topic holds; nothing: 1. */
+  readonly version?: number | undefined;
   readonly [valueType]?: V;
 }
 
@@ -65,13 +69,16 @@ export function topicName(pattern: string, params: { readonly [name: string]: st
 }
 
 function define(kind: string, pattern: string, options: object): unknown {
-  if (!/(^|\/):/.test(pattern)) return { kind, topic: topicName(pattern, {}), pattern, params: {}, options };
+  const { version: declared } = options as Versioned;
+  const version = declared === 1 ? undefined : declared;
+  if (!/(^|\/):/.test(pattern)) return { kind, topic: topicName(pattern, {}), pattern, params: {}, options, version };
   const ref = (params: { readonly [name: string]: string }): Ref => ({
     kind,
     topic: topicName(pattern, params),
     pattern,
     params,
     options,
+    version,
   });
   return Object.assign(ref, { kind, pattern, options });
 }
@@ -89,7 +96,7 @@ export function toRef<Kind extends string, V>(kind: Kind, ref: RefOrName<Kind, V
 /** Server-owned state, read by everyone who may. */
 export function defineAtom<const Name extends string, T>(
   name: Name,
-  options: { readonly initial: T },
+  options: Versioned & { readonly initial: T },
 ): Definition<"atom", Name, T> {
   return define("atom", name, options) as Definition<"atom", Name, T>;
 }
@@ -97,7 +104,7 @@ export function defineAtom<const Name extends string, T>(
 /** A tree that everyone writes who may; the last write of each path wins. */
 export function defineShared<const Name extends string, T extends object>(
   name: Name,
-  options: {
+  options: Versioned & {
     /** What stands where nothing was written yet; a plain object. */
     readonly initial: T;
     /** Every state must pass it. What it makes of the value is not used. */
@@ -107,8 +114,11 @@ export function defineShared<const Name extends string, T extends object>(
   return define("shared", name, options) as Definition<"shared", Name, T>;
 }
 
+/** A schema of anything. */
+type AnySchema = Schema<never, unknown> | Schema;
+
 /** The events of a channel: a schema each. */
-export type ChannelEvents = { readonly [event: string]: Schema<never, unknown> | Schema };
+export type ChannelEvents = { readonly [event: string]: AnySchema };
 
 /** A stream of events that anybody allowed publishes and reads. */
 export function defineChannel<const Name extends string, const E extends ChannelEvents = { readonly [event: string]: Schema }>(
@@ -116,6 +126,34 @@ export function defineChannel<const Name extends string, const E extends Channel
   options: { readonly events?: E } = {},
 ): Definition<"channel", Name, E> {
   return define("channel", name, options) as Definition<"channel", Name, E>;
+}
+
+/** What a room is to those who are in it: what a member shows of itself, what it may set, what is broadcast, what a presenter shows. */
+export interface RoomShape<Data = unknown, Input = Data, E = ChannelEvents, Stage = unknown> {
+  readonly data: Data;
+  readonly input: Input;
+  readonly events: E;
+  readonly stage: Stage;
+}
+
+/** Who is here now, and what each of them shows of itself. Nothing of it is ever stored. */
+export function defineRoom<
+  const Name extends string,
+  S extends AnySchema = Schema<{ [key: string]: unknown }>,
+  const E extends ChannelEvents = { readonly [event: string]: Schema },
+  P extends AnySchema = Schema,
+>(
+  name: Name,
+  options: {
+    /** The type of a member's data, an object: `type<{ name: string; cursor: Point | null }>()`, or a schema that the server asks. */
+    readonly schema?: S;
+    /** What is broadcast, a schema each. Default: anything. */
+    readonly events?: E;
+    /** What a presenter shows. */
+    readonly stage?: P;
+  } = {},
+): Definition<"presence", Name, RoomShape<OutputOf<S>, InputOf<S>, E, OutputOf<P>>> {
+  return define("presence", name, options) as Definition<"presence", Name, RoomShape<OutputOf<S>, InputOf<S>, E, OutputOf<P>>>;
 }
 
 /** What a mutation is told, and can do. */
@@ -150,14 +188,38 @@ export type MutationArgs<F> = F extends (draft: never, ...rest: infer Rest) => u
       : [input: Rest[0]]
   : never;
 
-export interface StoreDefinition<State, M extends Mutations<State>> {
+export interface StoreDefinition<State, M extends Mutations<State>> extends Versioned {
   readonly initial: State;
   readonly mutations: M;
   /** Schemas of inputs, by mutation: what they give is what the mutation gets, on both sides. */
   readonly inputs?: { readonly [K in keyof M]?: Schema<never, unknown> | Schema };
   /** Of the state that a mutation leaves; it is checked, not changed. */
   readonly schema?: Schema<never, unknown> | Schema;
+  /**
+   * Which call takes a call back, by mutation; undefined where it cannot be taken back any more. What is not here is never undone.
+   *
+   *   undo: { add: ({ id }) => ["remove", id], rename: ({ input, before }) => ["rename", { id: input.id, to: nameIn(before, input.id) }] }
+   */
+  readonly undo?: {
+    readonly [K in keyof NoInfer<M>]?: (
+      done: DoneCall<NoInfer<State>, MutationArgs<NoInfer<M>[K]>[0]>,
+    ) => UndoCall<NoInfer<M>> | undefined;
+  };
 }
+
+/** A call of this client, when it is to be undone. */
+export interface DoneCall<State, Input> {
+  readonly input: Input;
+  /** What `ctx.id()` gave first. */
+  readonly id: string;
+  /** What this client saw before it and after it, and sees now. */
+  readonly before: State;
+  readonly after: State;
+  readonly now: State;
+}
+
+/** A mutation and its input. */
+export type UndoCall<M> = { readonly [K in keyof M]: readonly [mutation: K, ...input: MutationArgs<M[K]>] }[keyof M];
 
 /** State that everyone changes through named mutations: at once on the client, and again on the server, whose result counts. */
 export function defineStore<const Name extends string, State, const M extends Mutations<NoInfer<State>>>(
@@ -165,4 +227,26 @@ export function defineStore<const Name extends string, State, const M extends Mu
   options: StoreDefinition<State, M>,
 ): Definition<"store", Name, StoreShape<State, M>> {
   return define("store", name, options) as Definition<"store", Name, StoreShape<State, M>>;
+}
+
+/**
+ * A form that several people fill in together: each field is shared as it is typed, checked by the schema on both sides, and
+ * submitted once.
+ *
+ *   const signup = defineForm("signup/:draft", { schema, initial: { email: "" }, private: ["password"] });
+ */
+export function defineForm<const Name extends string, S extends FormSchema, Answer = unknown>(
+  name: Name,
+  options: FormDefinition<S, Answer>,
+): Definition<"form", Name, ShapeOf<S, Answer>> {
+  return define("form", name, options) as Definition<"form", Name, ShapeOf<S, Answer>>;
+}
+
+/**
+ * A Yjs document that several people edit: `doc(…)` of `sente-sync/doc` and `sente-sync/doc/server`.
+ *
+ *   const notes = defineDoc("notes/:id");
+ */
+export function defineDoc<const Name extends string>(name: Name): Definition<"doc", Name, unknown> {
+  return define("doc", name, {}) as Definition<"doc", Name, unknown>;
 }

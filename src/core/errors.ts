@@ -27,6 +27,8 @@ export const errorCodes = {
   "session-lost": "The server no longer knows the session that wrote this; whether it was kept is unknown.",
   "damaged": "What is stored is not what was written, and was not used.",
   "stale": "It is older than what the topic still remembers; `data.current` is what stands there now.",
+  "version": "The other side, or what is stored, has another version of this topic; `data` has `have` and `need`.",
+  "migration-failed": "What is there could not be brought to another version.",
   "not-found": "Nobody is there under that name.",
   "gap": "Entries are missing and no longer kept.",
   "deleted": "The topic was deleted.",

@@ -8,6 +8,7 @@
 import { SyncError } from "../core/errors.ts";
 import { isPlain, maxPathLength } from "./patch.ts";
 import { type Assignment, type Keys, nothing, put, read } from "./registers.ts";
+import { keepSame } from "./same.ts";
 
 /** Paths of one write. */
 export const maxChanges = 10_000;
@@ -72,6 +73,11 @@ export function changesBetween(before: unknown, after: unknown): Assignment[] {
   };
   walk(some(before), some(after), []);
   return changes;
+}
+
+/** The same, where equal arrays and values may be other objects: what functions made anew. */
+export function differencesBetween(before: unknown, after: unknown): Assignment[] {
+  return changesBetween(before, keepSame(before, after));
 }
 
 /** What is undefined is not there. */

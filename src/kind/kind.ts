@@ -4,8 +4,10 @@
  *
  * Always: `apply` with the same entries gives the same state on every side; a rejected operation leaves no trace;
  * values handed out are immutable and share structure: what an entry did not touch stays `===`.
- * Rules: docs/protocol/kinds.md KIND1-KIND7 and test/contracts/kind.ts.
+ * Rules: docs/protocol/kinds.md KIND1-KIND7 and src/testing/contracts/kind.ts.
  */
+
+import type { Paths } from "./paths.ts";
 
 /** What `decide` may know of a write. */
 export interface WriteContext {
@@ -13,6 +15,8 @@ export interface WriteContext {
   readonly replica: string | null;
   readonly user: unknown;
   readonly nowMs: number;
+  /** What it may change; absent: all of it. */
+  readonly paths?: Paths | undefined;
 }
 
 /** The state at one offset as a wire value; `undefined`: this kind has none, a late joiner gets the tail. */

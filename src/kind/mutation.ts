@@ -15,24 +15,58 @@ export type Call = readonly [name: string, input: unknown, id: string];
 /** What a call became: the steps, and which call it was. */
 export type StoreEntry = readonly [steps: readonly unknown[], id: string];
 
+/** The call that is several: its input is a list of them, and all are done or none. */
+export const allOf = "sync/all";
+
 const idForm = /^[0-9a-f]{16,32}$/;
 
-/** The call that `op` is; throws SyncError `invalid` for what is none. */
+/** The call that `op` is, whatever version it says at its end; throws SyncError `invalid` for what is none. */
 export function readCall(op: unknown): Call {
-  const [name, input, id] = Array.isArray(op) && op.length === 3 ? (op as unknown[]) : [];
+  const [name, input, id] = Array.isArray(op) && op.length >= 3 && op.length <= 4 ? (op as unknown[]) : [];
   if (typeof name !== "string" || typeof id !== "string" || !idForm.test(id)) {
     throw new SyncError("invalid", "A store takes [mutation input id].");
   }
   return [name, input, id];
 }
 
-/** The state after a call; `next` runs a recipe. Throws SyncError. */
+/** The version that its caller had. */
+export function versionOfCall(op: unknown): number {
+  const version: unknown = Array.isArray(op) ? op[3] : undefined;
+  return Number.isSafeInteger(version) && (version as number) > 0 ? (version as number) : 1;
+}
+
+/** The calls that a call is: itself, or those that it is made of, which are no such in turn. */
+export function callsOf(call: Call): readonly Call[] {
+  if (call[0] !== allOf) return [call];
+  const calls = call[1];
+  if (!Array.isArray(calls) || !calls.length) throw new SyncError("invalid", `"${allOf}" takes calls.`);
+  return calls.map(readCall);
+}
+
+/** Who asks, and when. */
+interface Asked {
+  readonly user: unknown;
+  readonly nowMs: number;
+}
+
+/** The state after a call, or after the calls that it is made of; `next` runs a recipe. Throws SyncError. */
+export function runCall<State>(
+  mutations: ReadonlyMap<string, Mutation<State>>,
+  next: (state: State, recipe: (draft: State) => State | void) => State,
+  state: State,
+  call: Call,
+  asked: Asked,
+): State {
+  return callsOf(call).reduce((before, each) => runMutation(mutations, next, before, each, asked), state);
+}
+
+/** The state after one mutation. */
 export function runMutation<State>(
   mutations: ReadonlyMap<string, Mutation<State>>,
   next: (state: State, recipe: (draft: State) => State | void) => State,
   state: State,
   [name, input, id]: Call,
-  { user, nowMs }: { readonly user: unknown; readonly nowMs: number },
+  { user, nowMs }: Asked,
 ): State {
   const mutation = mutations.get(name) as Mutation<State, unknown> | undefined;
   if (!mutation) throw new SyncError("not-declared", `The store has no mutation "${name}".`);

@@ -9,12 +9,15 @@
  */
 import { SyncError } from "../core/errors.ts";
 import { maxAheadMs, maxCount, type Stamp } from "../core/hlc.ts";
+import { versionError } from "../core/versions.ts";
 import { readChanges, writeChanges } from "./changes.ts";
 import type { Authority, Replica, WriteContext } from "./kind.ts";
+import { checkAllowed } from "./paths.ts";
 import { type Assignment, nothing, type Registers, read } from "./registers.ts";
 import { type Applied, type SharedEntry, SharedTree } from "./shared-tree.ts";
 
-export type SharedOp = readonly [ms: number, count: number, ...changes: unknown[]];
+/** Of another version than 1, the count is told with the version. */
+export type SharedOp = readonly [ms: number, count: number | readonly [count: number, version: number], ...changes: unknown[]];
 
 export interface SharedOptions {
   readonly initial: unknown;
@@ -36,8 +39,9 @@ export interface SharedAuthority extends Authority<SharedOp, SharedEntry> {
 const seedStamp: Stamp = { ms: 0, count: 1, node: "" };
 
 /** The operation that assigns; `stamp` undefined: the server is to say when. */
-export function sharedOp(stamp: Stamp | undefined, changes: readonly Assignment[]): SharedOp {
-  return writeChanges([stamp?.ms ?? 0, stamp?.count ?? 0], changes) as unknown as SharedOp;
+export function sharedOp(stamp: Stamp | undefined, changes: readonly Assignment[], version?: number): SharedOp {
+  const count = stamp?.count ?? 0;
+  return writeChanges([stamp?.ms ?? 0, version ? [count, version] : count], changes) as unknown as SharedOp;
 }
 
 export function createSharedAuthority({ initial, maxRegisters = 100_000, check }: SharedOptions): SharedAuthority {
@@ -61,6 +65,7 @@ export function createSharedAuthority({ initial, maxRegisters = 100_000, check }
       const isUnknown = ms === 0 || ms > context.nowMs + maxAheadMs;
       const stamp = isUnknown ? stampAt(context.nowMs, node) : { ms, count, node };
       const asked = readChanges(op, 2);
+      if (context.paths) checkAllowed(asked, context.paths);
       if (stamp.ms < registers.compactedBefore) throw stale(asked, tree.value);
       const changes = asked.filter(({ path }) => !registers.covering(path, stamp));
       if (!changes.length) return undefined;
@@ -84,12 +89,21 @@ export function overlay(registers: Registers, value: unknown, stamp: Stamp, chan
   return changes.reduce((shown, change) => registers.overlay(shown, change, stamp), value);
 }
 
-function readOp(op: unknown): SharedOp {
+/** Of version 1: others are brought to it before. */
+function readOp(op: unknown): readonly [ms: number, count: number] {
   const [ms, count] = Array.isArray(op) ? (op as unknown[]) : [];
   if (!isNatural(ms) || !isNatural(count) || count >= maxCount) {
+    const have = versionOfOp(op);
+    if (have > 1) throw versionError("A write", { have, need: 1 });
     throw new SyncError("invalid", "A shared topic takes [ms count path value …].");
   }
-  return op as SharedOp;
+  return op as [number, number];
+}
+
+/** The version that its writer had. */
+export function versionOfOp(op: unknown): number {
+  const mark: unknown = Array.isArray(op) ? op[1] : undefined;
+  return Array.isArray(mark) && isNatural(mark[1]) ? mark[1] : 1;
 }
 
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -6,10 +6,12 @@
  */
 import type { Mutation } from "../core/definitions.ts";
 import { isSyncError, SyncError } from "../core/errors.ts";
+import { differencesBetween } from "./changes.ts";
 import { diff } from "./diff.ts";
 import type { Authority } from "./kind.ts";
-import { type Call, readCall, runMutation, type StoreEntry } from "./mutation.ts";
+import { callsOf, readCall, runMutation, type StoreEntry } from "./mutation.ts";
 import { applyPatch, type Steps } from "./patch.ts";
+import { checkAllowed } from "./paths.ts";
 import { produceNext, type Recipe } from "./produce.ts";
 
 export interface StoreAuthorityOptions<State> {
@@ -36,20 +38,24 @@ export function createStoreAuthority<State>({
     get value() {
       return state;
     },
-    decide(op, { user, nowMs }) {
-      const [name, given, id] = readCall(op);
-      const input = readInput ? readInput(name, given) : given;
-      const call: Call = [name, input, id];
-      const next = runMutation(mutations, run, state, call, { user, nowMs });
-      if (next === undefined) throw new SyncError("invalid", "A store's state is never undefined.");
-      try {
-        validate?.({ name, input, before: state, state: next, user });
-      } catch (cause) {
-        throw isSyncError(cause) ? cause : new SyncError("invalid", `Mutation "${name}" is not valid.`, { cause });
+    decide(op, { user, nowMs, paths }) {
+      const call = readCall(op);
+      let next = state;
+      for (const [name, given, id] of callsOf(call)) {
+        const input = readInput ? readInput(name, given) : given;
+        const before = next;
+        next = runMutation(mutations, run, before, [name, input, id], { user, nowMs });
+        if (next === undefined) throw new SyncError("invalid", "A store's state is never undefined.");
+        try {
+          validate?.({ name, input, before, state: next, user });
+        } catch (cause) {
+          throw isSyncError(cause) ? cause : new SyncError("invalid", `Mutation "${name}" is not valid.`, { cause });
+        }
       }
+      if (paths) checkAllowed(differencesBetween(state, next), paths);
       const steps = diff(state, next);
       if (!steps.length) return undefined;
-      const entry: StoreEntry = [steps, id];
+      const entry: StoreEntry = [steps, call[2]];
       ahead = { entry, from: state, to: next };
       return entry;
     },

@@ -10,13 +10,17 @@ import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { createStore, type Readable } from "../core/store.ts";
 import { createAtomAuthority } from "../kind/atom-authority.ts";
+import { olderAtom } from "../kind/older.ts";
 import type { Steps } from "../kind/patch.ts";
 import type { Recipe } from "../kind/produce.ts";
+import { patchProjector } from "../kind/projector.ts";
+import type { Versions } from "../kind/versions.ts";
+import { versionsOf } from "../kind/versions.ts";
 import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
 import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, optionsOf, type ParamValues } from "./family.ts";
+import { declareKind, type Family, optionsOf, type ParamValues, patternOf } from "./family.ts";
 import type { Authorize } from "./grants.ts";
 import { seeded } from "./published.ts";
 import type { Topic } from "./topic.ts";
@@ -66,12 +70,14 @@ export function atom<T>(
 ): ServerAtom<T> | Family<ServerAtom<T>, never> {
   const core = coreOf(server);
   const initial = "initial" in options ? options.initial : (optionsOf(target) as { initial?: T }).initial;
+  const versions = versionsOf(patternOf(target), optionsOf(target));
   const grants = { authorize: options.authorize, writeAction: "write" } as const;
   return declareKind<ServerAtom<T>>(core, "atom", target, grants, (name, params, onHandle) =>
     hostAtom(core, name, {
       ...options,
       // A function is never a wire value, so it can only be the one that makes the initial value.
       initial: typeof initial === "function" ? (initial as (context: { params: ParamValues }) => T)({ params }) : (initial as T),
+      versions,
       seed: options.seed && (() => (options.seed as (context: { params: ParamValues }) => T | Promise<T>)({ params })),
       onHandle,
     }),
@@ -81,6 +87,7 @@ export function atom<T>(
 type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial" | "seed"> & {
   readonly initial: T;
   readonly seed: (() => T | Promise<T>) | undefined;
+  readonly versions: Versions | undefined;
   onHandle(handle: ServerAtom<T>): void;
 };
 
@@ -89,6 +96,12 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   const authority = createAtomAuthority<T>({ initial: options.initial, mode: options.mode ?? "patches" });
   topics.pack(options.initial);
   const shown = createStore<T>(authority.value);
+  const { versions } = options;
+  const older = versions && {
+    versions,
+    older: (version: number) => olderAtom(versions, version, options.initial),
+    takes: () => true,
+  };
   let topic: Topic | undefined;
   let views: ReturnType<typeof createViews> | undefined;
   const show = (): void => shown.set(authority.value);
@@ -99,6 +112,8 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     retention: options.retention,
     durability: options.durability ?? "memory",
     snapshot: authority.snapshot,
+    versions: older,
+    projector: patchProjector,
     load: (state) => authority.load(state === undefined ? options.initial : state),
     replay: (steps) => authority.apply(steps as Steps),
     recovered: show,
@@ -193,7 +208,14 @@ function createViews<T>(
       if (!derived) {
         const authority = view.open(key, state());
         const topic = core.topics.create(
-          { name: viewName, kind: parent.kind, catchUp: "snapshot", snapshot: authority.snapshot },
+          {
+            name: viewName,
+            kind: parent.kind,
+            catchUp: "snapshot",
+            snapshot: authority.snapshot,
+            versions: parent.versions && { versions: parent.versions, takes: () => true },
+            projector: patchProjector,
+          },
           log,
         ) as Topic;
         derived = { topic, authority };

@@ -46,7 +46,7 @@ interface CapableHost {
   close(connection: Connection, code: number, reason: string): void;
 }
 
-const ownFeatures = ["handshake", "event", "reply-fn", "ping-pong", "reconnect", "pub-sub", "broadcast", "sync", "move"];
+const ownFeatures = ["handshake", "event", "reply-fn", "ping-pong", "reconnect", "pub-sub", "broadcast", "sync", "move", "batch"];
 
 export function createCapable({ options, formats, limits, heartbeatMs, onClient, close }: CapableHost): Capable {
   const own: Capabilities = {

@@ -43,7 +43,7 @@ export interface ConnectionHost {
   nowMs(): number;
   readonly maxWaiting: number;
   readonly laneLimits: LaneLimits;
-  readonly counters: { droppedPushes: number; messagesOut: number; tooLargeForPeer: number };
+  readonly counters: { droppedPushes: number; droppedLossy: number; messagesOut: number; tooLargeForPeer: number };
   receive(connection: Connection, data: string | Uint8Array): void;
   closed(connection: Connection, code: number, reason: string): void;
   endSubscription(subscription: Subscription, code: "too-large" | "read-only"): void;
@@ -304,6 +304,13 @@ export class Connection implements TransportHandlers {
     return true;
   }
 
+  /** What may be lost: sent at once, or where the socket is full, not at all. */
+  lossy(frame: Frame): void {
+    if (this.closed) return;
+    if (this.blockedSinceMs || !fits(frame, this.#maxBytes)) this.#host.counters.droppedLossy++;
+    else if (!this.#send(frame)) this.blockedSinceMs = Math.max(1, this.#host.nowMs());
+  }
+
   /** Gives back what only a connection with something to say needs. */
   rest(): void {
     if (this.#lanes?.length === 0) this.#lanes = undefined;
@@ -428,7 +435,7 @@ export class Connection implements TransportHandlers {
     } else {
       subscription.cursor = at;
     }
-    return this.#send(this.framer.event("sync/gap", [topic.id, topic.id, [topic.epoch, at], "overtaken"]));
+    return this.#send(this.framer.event("sync/gap", [topic.id, topic.id, [feed.epoch, at], "overtaken"]));
   }
 
   /** What the tail no longer has, the log does: it comes as parts, as a snapshot does, and the cursor follows. */

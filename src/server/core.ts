@@ -11,6 +11,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Framer } from "./frames.ts";
 import type { Authorize } from "./grants.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { Subscriptions } from "./subscribe.ts";
 import type { Topics } from "./topics.ts";
 import type { Users } from "./users.ts";
 
@@ -23,6 +24,8 @@ export interface Counters {
   unhandledEvents: number;
   refused: number;
   droppedPushes: number;
+  /** Frames that may be lost, for connections that were full. */
+  droppedLossy: number;
   /** Replies, pushes and entries that are larger than the client said it takes. */
   tooLargeForPeer: number;
   ratePauses: number;
@@ -54,6 +57,10 @@ export interface ServerCore {
   readonly events: Events;
   /** The server is closing, or closed. */
   readonly ended: boolean;
+  /** Called once, when the server closes: timers end here. */
+  readonly ends: Set<() => void>;
+  /** What `authorize` says to writing there. */
+  mayWrite: Subscriptions["mayWrite"];
   readonly users: Users;
   /** Pushes an event to the user's connections; `toPlain`: to those of plain Sente peers alone. */
   push(userId: string, name: string, data: unknown, toPlain?: boolean): void;

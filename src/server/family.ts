@@ -25,6 +25,11 @@ export function optionsOf(target: { readonly options: object } | string): object
   return typeof target === "string" ? {} : target.options;
 }
 
+/** What it is called in errors that concern all of its topics. */
+export function patternOf(target: { readonly pattern: string } | string): string {
+  return typeof target === "string" ? target : target.pattern;
+}
+
 /** Declares the target; `host` serves one topic, and tells its handle before it returns. */
 export function declareKind<Handle>(
   core: ServerCore,

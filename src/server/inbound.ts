@@ -6,6 +6,7 @@
  * Rules: docs/protocol.md WRAP1-WRAP4, EVENT1-EVENT7, HELLO1-HELLO7, LIMIT1-LIMIT13.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
+import { readBatch } from "../session/messages/batch.ts";
 import { moveEvent, wantsMove } from "../session/messages/move.ts";
 import { errorEvent, event, readUp, type Up } from "../session/messages/sente.ts";
 import {
@@ -29,6 +30,7 @@ import type { Handlers } from "./handlers.ts";
 import { closeCodes } from "./limits.ts";
 import type { Moves } from "./moves.ts";
 import type { PostReply } from "./post-reply.ts";
+import { createPresenceRequests } from "./presence-requests.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import type { Subscriptions } from "./subscribe.ts";
 import type { Users } from "./users.ts";
@@ -75,6 +77,7 @@ export function createInbound({
 }: InboundHost): Inbound {
   const { env, limits, counters } = core;
   const channels = createChannelRequests(core);
+  const rooms = createPresenceRequests(core);
   const wireLimits: WireLimits = {
     maxFrameBytes: limits.maxFrameBytes,
     maxSubscriptions: limits.maxSubscriptions,
@@ -185,11 +188,16 @@ export function createInbound({
         if (write) subscriptions.write(connection, write);
         return write !== undefined;
       }
+      case sync.batch: {
+        const batch = readBatch(data);
+        if (batch) subscriptions.batch(connection, batch);
+        return batch !== undefined;
+      }
       case moveEvent:
         moves.leave(connection);
         return true;
       default:
-        return channels.hear(connection, id, data, callback);
+        return rooms.hear(connection, id, data, callback) || channels.hear(connection, id, data, callback);
     }
   };
 

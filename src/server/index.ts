@@ -17,7 +17,7 @@ export {
 export type { Subscribers } from "./channel-readers.ts";
 export type { Wildcards } from "./channel-wildcards.ts";
 export type { Family } from "./family.ts";
-export type { Action, Authorize, AuthorizeRequest } from "./grants.ts";
+export type { Action, Authorize, AuthorizeRequest, Grant } from "./grants.ts";
 export type { DeadJob, GroupOptions, GroupStats } from "./groups.ts";
 export type { EventContext, Peer } from "./handlers.ts";
 export type { AttachOptions, ListenOptions, Reject, RequestHandler } from "./http.ts";
@@ -26,6 +26,10 @@ export { defaultKeepalive, type KeepaliveOptions } from "./keepalive.ts";
 export { defaultLimits, type ServerLimits } from "./limits.ts";
 export { configScript, type PageConfigOptions } from "./page-config.ts";
 export { type PortFile, readPortFile } from "./port-file.ts";
+export { presence, type ServerRoom, type ServerRoomOptions } from "./presence.ts";
+export type { PresenterOptions } from "./presence-director.ts";
+export type { NearOptions } from "./presence-near.ts";
+export { defaultPresenceLimits, type PresenceCounters, type PresenceLimits } from "./presence-room.ts";
 export type { Refusal, RequestContext } from "./request.ts";
 export { createServer, type Server, type ServerOptions, type ServerStats } from "./server.ts";
 export {

@@ -44,7 +44,7 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
     while (!from.closing && !from.closed && !to.closed && env.monotonicMs() < untilMs) {
       await from.subscribing;
       const { subscriptions } = from;
-      const feeds = await Promise.all(subscriptions.map(async ({ topic }) => topic.feed(to.framer)));
+      const feeds = await Promise.all(subscriptions.map(async ({ topic, feed }) => topic.feedLike(feed, to.framer)));
       delivery.flush();
       // From here to the end in one go: an entry, a reply that came between would be on the wrong side.
       if (isSilent(from) && from.subscriptions === subscriptions && !to.closed) {

@@ -183,6 +183,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     unhandledEvents: 0,
     refused: 0,
     droppedPushes: 0,
+    droppedLossy: 0,
     tooLargeForPeer: 0,
     ratePauses: 0,
     repeatedWrites: 0,
@@ -264,6 +265,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     get ended() {
       return ended;
     },
+    ends: new Set(),
+    mayWrite: (connection, subscription) => subscriptions.mayWrite(connection, subscription),
     users,
     push(userId, name, data, toPlain = false) {
       const piece = packing(name, data);
@@ -383,7 +386,9 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     const isOver = connection.movedTo !== undefined || connection.visiting;
     users.remove(connection, unsent, isOver);
     sessions.detach(connection);
-    subscriptions.release(connection);
+    // Who was sent away will not be waited for; of who closed in order it is soon known whether that was all.
+    const isPeers = !connection.closing && (code === closeCodes.normal || code === closeCodes.goingAway);
+    subscriptions.release(connection, code === closeCodes.ended ? "over" : isPeers ? "goodbye" : "lost");
     connection.onceClosed?.();
     if (isOver) return;
     callHook(() => options.onDisconnect?.(peerOf(connection), code, reason), "onDisconnect");
@@ -595,6 +600,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     }),
     async close({ drain = false, drainMs = 3000 } = {}) {
       ended = true;
+      for (const end of core.ends) end();
       if (drain) await drained(drainMs);
       // What this turn changed is an entry only at its end.
       delivery.flush();

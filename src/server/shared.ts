@@ -13,10 +13,14 @@ import { type Schema, validate as validateSchema } from "../core/schema.ts";
 import { addTo, callAll, type Readable, type Unsubscribe } from "../core/store.ts";
 import { changesBetween, checkPath, some } from "../kind/changes.ts";
 import type { WriteContext } from "../kind/kind.ts";
+import { olderShared } from "../kind/older.ts";
+import { presentSharedOp, takesSharedOp } from "../kind/older-op.ts";
 import { produceNext, type Recipe } from "../kind/produce.ts";
+import { sharedProjector } from "../kind/projector.ts";
 import { type Assignment, type Keys, nothing } from "../kind/registers.ts";
 import { createSharedAuthority, sharedOp } from "../kind/shared.ts";
 import { type Applied, type SharedEntry, SharedTree } from "../kind/shared-tree.ts";
+import { type Versions, versionsOf } from "../kind/versions.ts";
 import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
 import type { Authorize } from "./grants.ts";
@@ -110,6 +114,7 @@ export function shared<T>(
   const core = coreOf(server);
   const ref = toRef<"shared", T>("shared", target as Ref<"shared", T> | string) as Ref<"shared", T> | Pattern<"shared", T, never>;
   const definition = ref.options as SharedDefinition;
+  const versions = versionsOf(ref.pattern, ref.options);
   const handles = new Map<string, ServerShared<T>>();
   core.topics.declare({
     kind: "shared",
@@ -120,6 +125,7 @@ export function shared<T>(
       hostShared<T>(core, name, params, {
         ...(options as ServerSharedOptions<T>),
         definition,
+        versions,
         onHandle: (handle) => void handles.set(name, handle),
       }),
   });
@@ -157,6 +163,7 @@ const initialOf = ({ initial = {} }: SharedDefinition): unknown => initial;
 
 type HostOptions<T> = ServerSharedOptions<T> & {
   readonly definition: SharedDefinition;
+  readonly versions: Versions | undefined;
   onHandle(handle: ServerShared<T>): void;
 };
 
@@ -166,7 +173,7 @@ const compactEvery = 1000;
 
 function hostShared<T>(core: ServerCore, name: string, params: ParamValues, options: HostOptions<T>): Hosted | Promise<Hosted> {
   const { topics, delivery, env } = core;
-  const { definition, forgetDeletedMs = 7 * dayMs } = options;
+  const { definition, versions, forgetDeletedMs = 7 * dayMs } = options;
   const initial = initialOf(definition);
   topics.pack(initial);
   let topic: Topic | undefined;
@@ -249,6 +256,12 @@ function hostShared<T>(core: ServerCore, name: string, params: ParamValues, opti
     durability: options.durability ?? core.durability ?? "strict",
     snapshot: () => authority.snapshot(),
     told: { snapshot: () => told.snapshot(), load: (snapshot) => told.load(snapshot) },
+    versions: versions && {
+      versions,
+      older: (version) => olderShared(versions, version, initial),
+      takes: (version) => takesSharedOp(versions, version),
+    },
+    projector: sharedProjector(forgetDeletedMs),
     answer: () => ({ now: Math.floor(env.nowMs()) }),
     load(snapshot) {
       decided = [];
@@ -332,7 +345,9 @@ function hostShared<T>(core: ServerCore, name: string, params: ParamValues, opti
     tellLater();
     return {
       topic,
-      decide: (op, context) => authority.decide(op as never, context),
+      decide: versions
+        ? (op, context) => authority.decide(presentSharedOp(versions, op, authority.value), context)
+        : (op, context) => authority.decide(op as never, context),
       apply: (entry) => apply(entry as SharedEntry),
       close: () => listeners.clear(),
     };

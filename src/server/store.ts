@@ -11,10 +11,14 @@ import type { User } from "../core/register.ts";
 import { validate as check, type Schema } from "../core/schema.ts";
 import { createStore, type Readable } from "../core/store.ts";
 import type { StoreEntry } from "../kind/mutation.ts";
+import { olderStore } from "../kind/older.ts";
+import { presentCall } from "../kind/older-op.ts";
+import { storeProjector } from "../kind/projector.ts";
 import { createStoreAuthority } from "../kind/store-authority.ts";
+import { Versions } from "../kind/versions.ts";
 import type { Durability, Retention } from "../topic/log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, optionsOf, type ParamValues } from "./family.ts";
+import { declareKind, type Family, optionsOf, type ParamValues, patternOf } from "./family.ts";
 import type { Authorize } from "./grants.ts";
 import { type Published, publishTo, seeded } from "./published.ts";
 import type { Topic } from "./topic.ts";
@@ -69,9 +73,10 @@ export function store<State, M>(
 ): ServerStore<State, M> | Family<ServerStore<State, M>, never> {
   const core = coreOf(server);
   const definition = optionsOf(target) as StoreDefinition<State, Mutations<State>>;
+  const versions = new Versions(patternOf(target), definition);
   const grants = { authorize: options.authorize, writeAction: "write" } as const;
   return declareKind<ServerStore<State, M>>(core, "store", target, grants, (name, params, onHandle) =>
-    hostStore(core, name, definition, options, params as never, onHandle),
+    hostStore(core, name, definition, versions, options, params as never, onHandle),
   );
 }
 
@@ -79,11 +84,12 @@ function hostStore<State, M>(
   core: ServerCore,
   name: string,
   definition: StoreDefinition<State, Mutations<State>>,
+  versions: Versions,
   options: ServerStoreOptions<State, never>,
   params: never,
   onHandle: (handle: ServerStore<State, M>) => void,
 ): Hosted | Promise<Hosted> {
-  const { topics, env } = core;
+  const { topics, env, delivery } = core;
   const { initial, inputs = {}, schema } = definition;
   const mutations = new Map(Object.entries(definition.mutations)) as ReadonlyMap<string, Mutation<State>>;
   const schemas = new Map(Object.entries(inputs)) as ReadonlyMap<string, Schema | undefined>;
@@ -106,6 +112,20 @@ function hostStore<State, M>(
   });
   const shown = createStore<State>(authority.value);
   const show = (): void => shown.set(authority.value);
+  let isDue = false;
+  /** Who is told may write: not while the entry of a client is on its way to the log, but at the end of the turn. */
+  const showLater = (): void => {
+    if (isDue) return;
+    isDue = true;
+    delivery.beforeFlush(() => {
+      isDue = false;
+      try {
+        show();
+      } catch (error) {
+        core.report(error, name);
+      }
+    });
+  };
   const made = topics.create({
     name,
     kind: "store",
@@ -113,6 +133,9 @@ function hostStore<State, M>(
     retention: options.retention,
     durability: options.durability ?? core.durability ?? "strict",
     snapshot: authority.snapshot,
+    // A call of any older version is run by the mutations of this one.
+    versions: { versions, older: (version) => olderStore(versions, version, initial), takes: () => true },
+    projector: storeProjector,
     load: authority.load,
     replay: (entry) => authority.apply(entry as StoreEntry),
     recovered: show,
@@ -137,8 +160,9 @@ function hostStore<State, M>(
     if (!entry) return { stored: Promise.resolve(topic.log.decided) };
     const packed = topics.pack(entry);
     authority.apply(entry);
+    const published = publishTo(topics, topic, packed);
     show();
-    return publishTo(topics, topic, packed);
+    return published;
   };
   const verbs: Record<string, (input?: unknown) => Published> = {};
   for (const mutation of mutations.keys()) verbs[mutation] = (input) => run(mutation, input);
@@ -147,7 +171,10 @@ function hostStore<State, M>(
     topic: name,
     ready: quiet(Promise.resolve(opening).then(() => {})),
     get: () => authority.value,
-    subscribe: shown.subscribe,
+    subscribe(run) {
+      show();
+      return shown.subscribe(run);
+    },
     listen: shown.listen,
     do: verbs as ServerStore<State, M>["do"],
   });
@@ -157,10 +184,10 @@ function hostStore<State, M>(
     show();
     return {
       topic,
-      decide: authority.decide,
+      decide: (op, context) => authority.decide(presentCall(versions, op, mutations), context),
       apply(entry) {
         authority.apply(entry as StoreEntry);
-        show();
+        showLater();
       },
       close() {},
     };

@@ -7,12 +7,15 @@
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
+import { type BatchMessage, maxBatchTopics } from "../session/messages/batch.ts";
 import { type Since, type Subscribe, sync, type WriteMessage } from "../session/messages/sync.ts";
 import { createBucket, take } from "../tail/bucket.ts";
+import { type BatchPart, createBatches } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
-import { type Authorize, ask } from "./grants.ts";
-import type { Subscription } from "./subscription.ts";
+import { type Authorize, askGrant, type Grant } from "./grants.ts";
+import { readOnlyAnswer, renderedState, shownFeed, showsAll } from "./shown.ts";
+import type { Leaving, Subscription } from "./subscription.ts";
 import type { Feed, Topic } from "./topic.ts";
 import type { Resolved } from "./topics.ts";
 import { createWrites } from "./writes.ts";
@@ -20,6 +23,8 @@ import { createWrites } from "./writes.ts";
 type Answer =
   | { readonly id: number; readonly at: [string, number]; readonly recovered: boolean; readonly durability: string }
   | { readonly error: unknown };
+/** Where somebody may go, and what of it is theirs to read, or to write. */
+type Entered = { readonly resolved: Resolved; readonly allowed: Grant };
 type Opened = { readonly answer: Answer; readonly subscription?: Subscription };
 
 export interface Subscriptions {
@@ -28,12 +33,15 @@ export interface Subscriptions {
   /** The server's own positions for those topics, as the peer should have them once it reads the reply. */
   positions(connection: Connection, asked: readonly [id: number, offset: number][]): [id: number, offset: number][];
   write(connection: Connection, message: WriteMessage): void;
+  batch(connection: Connection, message: BatchMessage): void;
   /** What that user reads of a topic now: its name, position and value. Throws SyncError. */
   render(user: User, name: string): Promise<[name: string, at: [string, number], value: unknown]>;
   /** Ends one subscription and tells its reader. */
   end(subscription: Subscription, code: string): void;
+  /** What `authorize` says to its writing, asked once; for as long as that is waited for, a promise. */
+  mayWrite(connection: Connection, subscription: Subscription): Grant | Promise<Grant>;
   /** The connection is gone. */
-  release(connection: Connection): void;
+  release(connection: Connection, how: Leaving): void;
 }
 
 export function createSubscriptions(core: ServerCore, authorize: Authorize | undefined): Subscriptions {
@@ -44,42 +52,63 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return { answer: { error: toWireError(error) } };
   };
 
-  const grant = (user: User, resolved: Resolved, name: string, read: boolean): boolean | Promise<boolean> => {
+  const grant = (user: User, resolved: Resolved, name: string, read: boolean): Grant | Promise<Grant> => {
     const { declaration, params } = resolved;
     const { writeAction } = declaration;
     const action = read ? "read" : typeof writeAction === "function" ? writeAction(user, params) : writeAction;
     const request = { user, action, kind: declaration.kind, topic: name, params };
-    return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
+    return askGrant([authorize, declaration.authorize], request, (error) => core.report(error, name));
+  };
+
+  const mayWrite = (connection: Connection, { grant: granted, name }: Subscription): Grant | Promise<Grant> => {
+    const resolved = topics.resolve(name);
+    granted.write ??= resolved ? grant(connection.user, resolved, name, false) : false;
+    return granted.write;
+  };
+
+  /** What is written there from now on waits for that answer. */
+  const holdBack = (connection: Connection, { grant: granted, topic: { id } }: Subscription, answer: Promise<Grant>): void => {
+    granted.write = answer;
+    connection.granting ??= new Map();
+    connection.granting.set(id, granted);
+    void answer.then((allowed) => {
+      if (granted.write !== answer) return;
+      connection.granting?.delete(id);
+      granted.write = allowed;
+    });
   };
 
   const writes = createWrites(core);
+  const batches = createBatches(core);
 
   /** It is out of its topic's list. */
-  const left = (subscription: Subscription): void => {
-    subscription.consumer?.leave();
+  const left = (subscription: Subscription, how: Leaving): void => {
+    subscription.consumer?.leave(how);
     if (subscription.read) subscription.topic.readersChanged?.();
   };
 
-  const remove = (subscription: Subscription): void => {
+  const remove = (subscription: Subscription, how: Leaving = "lost"): void => {
     const { connection, topic } = subscription;
     topic.subscriptions.delete(subscription);
-    left(subscription);
+    left(subscription, how);
     connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
     connection.forget(subscription);
   };
 
   /** The declaration of a topic that this user may read, or write; throws SyncError. */
-  const enter = async (user: User, name: string, read: boolean): Promise<Resolved> => {
+  const enter = async (user: User, name: string, read: boolean): Promise<Entered> => {
     const resolved = topics.resolve(name);
     if (!resolved) throw new SyncError("not-declared", `Nothing declares the topic "${name}".`);
-    const allowed = grant(user, resolved, name, read);
-    if (!(allowed instanceof Promise ? await allowed : allowed)) throw new SyncError("forbidden", `Not allowed: "${name}".`);
-    return resolved;
+    const asked = grant(user, resolved, name, read);
+    const allowed = asked instanceof Promise ? await asked : asked;
+    if (!allowed) throw new SyncError("forbidden", `Not allowed: "${name}".`);
+    return { resolved, allowed };
   };
 
-  const open = async (connection: Connection, item: Subscribe, kind: string): Promise<Opened> => {
+  const open = async (connection: Connection, item: Subscribe, { resolved, allowed }: Entered): Promise<Opened> => {
+    const { kind } = resolved.declaration;
     if (kind !== item.kind) throw new SyncError("invalid", `Topic "${item.topic}" is of kind ${kind}, not ${item.kind}.`);
-    if (!topics.opened(item.topic)) {
+    if (!topics.opened(item.topic) && !topics.resolve(item.topic)?.declaration.isDerived) {
       const now = core.env.monotonicMs();
       connection.newTopics ??= createBucket(limits.newTopics, now);
       if (!take(connection.newTopics, now, 1)) throw new SyncError("rate-limited", "Too many new topics in a minute.");
@@ -87,14 +116,14 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     const opened = topics.open(item.topic);
     const hosted = opened instanceof Promise ? await opened : opened;
     const topic = item.read && hosted.viewFor ? hosted.viewFor(connection.user) : hosted.topic;
-    const made = topic.feed(connection.framer);
+    const made = !item.read || showsAll(topic, item.version, allowed) ? topic.feed(connection.framer) : undefined;
     const feed = made instanceof Promise ? await made : made;
     await topic.expire();
     if (connection.closed) throw new SyncError("closed");
-    return attach(connection, item, topic, feed);
+    return attach(connection, item, topic, feed ?? shownFeed(topic, connection.framer, item.version, allowed), allowed);
   };
 
-  const attach = (connection: Connection, item: Subscribe, topic: Topic, feed: Feed): Opened => {
+  const attach = (connection: Connection, item: Subscribe, topic: Topic, feed: Feed, allowed: Grant): Opened => {
     const before = connection.subscription(topic.id);
     if (before) remove(before);
     if (connection.subscriptions.length >= limits.maxSubscriptions) {
@@ -112,15 +141,18 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       state: "held",
       snapshot: start.snapshot,
       pending: false,
-      grant: connection.granting?.get(topic.id) ?? { write: item.read ? undefined : true },
+      grant: connection.granting?.get(topic.id) ?? { write: item.read ? undefined : allowed },
     };
     connection.subscriptions = [...connection.subscriptions, subscription];
     // Writers stay held: they are never woken, but end with the topic.
     topic.subscriptions.add(subscription);
     if (subscription.read) topic.readersChanged?.();
-    const at: [string, number] = [topic.epoch, start.offset];
+    const at: [string, number] = [feed.epoch, start.offset];
     const answer = { id: topic.id, at, recovered: start.recovered, durability: topic.log.durability, ...topic.answer };
-    return { subscription, answer };
+    return {
+      subscription,
+      answer: item.version === topic.version ? answer : { ...answer, ...readOnlyAnswer(topic, item.version) },
+    };
   };
 
   return {
@@ -134,10 +166,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         if (connection.closed) return;
         const opening = items.map(async (item, index) => {
           if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
-          const result = entered[index] as PromiseSettledResult<Resolved>;
-          return result.status === "rejected"
-            ? refuse(result.reason)
-            : open(connection, item, result.value.declaration.kind).catch(refuse);
+          const result = entered[index] as PromiseSettledResult<Entered>;
+          return result.status === "rejected" ? refuse(result.reason) : open(connection, item, result.value).catch(refuse);
         });
         const opened = await Promise.all(opening);
         if (connection.closed) return;
@@ -172,42 +202,76 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       if (!connection.session || !subscription) {
         return writes.refuse(connection, message, new SyncError("invalid", "Say hello and subscribe before writing."));
       }
-      const decide = (allowed: boolean): void => writes.decide(connection, subscription, message, allowed);
-      const resolved = topics.resolve(subscription.name);
+      const decide = (allowed: Grant): void => writes.decide(connection, subscription, message, allowed);
       const granted = subscription.grant;
-      granted.write ??= resolved ? grant(connection.user, resolved, subscription.name, false) : false;
+      const answer = mayWrite(connection, subscription);
       // Until the answer is there, later writes wait behind the first: same promise, same order.
-      if (granted.write instanceof Promise) {
-        connection.granting ??= new Map();
-        connection.granting.set(id, granted);
-        void granted.write.then((allowed) => {
-          connection.granting?.delete(id);
+      if (answer instanceof Promise) {
+        holdBack(connection, subscription, answer);
+        void answer.then((allowed) => {
           // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
-          if (granted.write !== false) granted.write = allowed;
           // Who is gone sends it again over the next line.
-          if (!connection.current.closed) decide(granted.write);
+          if (!connection.current.closed) decide(granted.write !== false && allowed);
         });
       } else {
-        decide(granted.write);
+        decide(answer);
+      }
+    },
+    batch(connection, message) {
+      const parts = message.parts.flatMap(({ id, seq, op }): BatchPart[] => {
+        const subscription = connection.subscription(id);
+        return subscription ? [{ subscription, seq, op }] : [];
+      });
+      if (!connection.session || parts.length < message.parts.length) {
+        return batches.refuse(connection, message, new SyncError("invalid", "Say hello and subscribe before writing."));
+      }
+      if (parts.length > maxBatchTopics) {
+        return batches.refuse(connection, message, new SyncError("limit", `A batch has at most ${maxBatchTopics} topics.`));
+      }
+      const asked = parts.map(({ subscription }) => mayWrite(connection, subscription));
+      const isKnown = (answers: readonly (Grant | Promise<Grant>)[]): answers is readonly Grant[] =>
+        !answers.some((answer) => answer instanceof Promise);
+      if (isKnown(asked) && !batches.recovering(parts)) {
+        return batches.decide(connection, parts, message.resent, asked);
+      }
+      const decide = async (): Promise<readonly Grant[]> => {
+        const allowed = await Promise.all(asked.map((answer) => Promise.resolve(answer)));
+        try {
+          for (let wait = batches.recovering(parts); wait; wait = batches.recovering(parts)) await wait;
+          const still = parts.map(({ subscription: { grant } }, index) => grant.write !== false && (allowed[index] ?? false));
+          if (!connection.current.closed) batches.decide(connection, parts, message.resent, still);
+        } catch (error) {
+          core.report(error, "batch");
+        }
+        return allowed;
+      };
+      const decided = decide();
+      for (const [index, { subscription }] of parts.entries()) {
+        holdBack(
+          connection,
+          subscription,
+          decided.then((allowed) => allowed[index] ?? false),
+        );
       }
     },
     async render(user, name) {
-      await enter(user, name, true);
+      const { allowed } = await enter(user, name, true);
       const hosted = await topics.open(name);
       const topic = hosted.viewFor ? hosted.viewFor(user) : hosted.topic;
-      return [name, [topic.epoch, topic.head], topic.state()];
+      return [name, [topic.shownEpoch, topic.head], renderedState(topic, allowed)];
     },
     end(subscription, code) {
-      remove(subscription);
+      remove(subscription, "over");
       subscription.grant.write = false;
       subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
     },
-    release(connection) {
+    mayWrite,
+    release(connection, how) {
       const { subscriptions } = connection;
       connection.subscriptions = [];
       for (const subscription of subscriptions) {
         subscription.topic.subscriptions.delete(subscription);
-        left(subscription);
+        left(subscription, how);
       }
     },
   };
@@ -219,7 +283,7 @@ type Start = { readonly offset: number; readonly recovered: boolean; readonly sn
 function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: boolean): Start {
   const { head } = topic;
   if (!read) return { offset: head, recovered: true, snapshot: undefined };
-  const known = since !== null && (since.epoch === null || since.epoch === topic.epoch) && since.offset <= head;
+  const known = since !== null && (since.epoch === null || since.epoch === feed.epoch) && since.offset <= head;
   if (known && (topic.catchUp === "gap" ? topic.keeps(since.offset + 1) : since.offset + 1 >= feed.tail.first))
     return { offset: since.offset, recovered: true, snapshot: undefined };
   if (topic.catchUp === "snapshot") {

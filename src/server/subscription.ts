@@ -6,7 +6,11 @@
  */
 import type { Frame } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
+import type { Grant } from "./grants.ts";
 import type { Feed, Topic } from "./topic.ts";
+
+/** `over`: for good, its reader was sent away. `goodbye`: its reader closed the line. `lost`: it may well be back. */
+export type Leaving = "over" | "goodbye" | "lost";
 
 export interface Subscription {
   readonly connection: Connection;
@@ -23,7 +27,7 @@ export interface Subscription {
   /** In its connection's list of cursors to serve. */
   pending: boolean;
   /** The answer of `authorize` for writing, once asked. */
-  readonly grant: { write: boolean | Promise<boolean> | undefined };
-  /** What it consumes: it ends with the subscription. */
-  consumer?: { leave(): void } | undefined;
+  readonly grant: { write: Grant | Promise<Grant> | undefined };
+  /** What it consumes, or who it is here: it ends with the subscription. */
+  consumer?: { leave(how: Leaving): void } | undefined;
 }

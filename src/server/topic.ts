@@ -8,12 +8,17 @@
  * Rules: docs/protocol.md SUB1-SUB20, LOG1-LOG8.
  */
 import { SyncError } from "../core/errors.ts";
+import { versionError } from "../core/versions.ts";
 import type { CatchUp, Snapshot } from "../kind/kind.ts";
+import type { OlderState } from "../kind/older.ts";
+import type { CreateProjector, Project, Projector } from "../kind/projector.ts";
+import type { Versions } from "../kind/versions.ts";
 import { createTail, type Tail } from "../tail/tail.ts";
 import { type AppendResult, defaultRetention, type LogRecord, type OpenLog, type Retention } from "../topic/log.ts";
 import type { Frame } from "../transport/transport.ts";
 import { ownBudget, type Packer } from "../wire/packer.ts";
 import { type Framer, toBytes } from "./frames.ts";
+import { Projection } from "./projection.ts";
 import type { Subscription } from "./subscription.ts";
 import { type Origin, Writers, type WritersDump, type WritersLimits } from "./writers.ts";
 
@@ -35,6 +40,15 @@ export interface ToldState {
   load(snapshot: Snapshot): void;
 }
 
+/** What is stored of an older version, and who has one. Absent: there is version 1 alone. */
+export interface TopicVersions {
+  readonly versions: Versions;
+  /** What that version left in the log; absent where nothing is stored. */
+  readonly older?: (version: number) => OlderState;
+  /** Writes of that version are taken. */
+  readonly takes: (version: number) => boolean;
+}
+
 export interface TopicOptions {
   readonly id: number;
   readonly name: string;
@@ -45,6 +59,12 @@ export interface TopicOptions {
   readonly snapshot: () => Snapshot;
   readonly told?: ToldState | undefined;
   readonly answer?: (() => object) | undefined;
+  readonly versions?: TopicVersions | undefined;
+  /** Shows readers something else than what is there; absent where that cannot be done. */
+  readonly projector?: CreateProjector | undefined;
+  /** Never the same twice, in no server's life. */
+  readonly nonce: () => string;
+  readonly report: (error: unknown) => void;
   readonly load?: ((snapshot: Snapshot) => void) | undefined;
   readonly replay?: ((entry: unknown) => void) | undefined;
   /** Called when decided entries were taken back. */
@@ -61,6 +81,10 @@ export interface TopicOptions {
 
 export interface Feed {
   readonly framer: Framer;
+  /** Of the positions of its readers. */
+  readonly epoch: string;
+  /** What it is a feed of; absent: of the topic itself. */
+  readonly projection?: Projection | undefined;
   readonly tail: Tail;
   /** Frames of this turn by their first offset; compact ones by its negative. */
   readonly frames: Map<number, { readonly frame: Frame; readonly last: number }>;
@@ -72,7 +96,12 @@ export class Topic {
   readonly name: string;
   readonly kind: string;
   readonly log: OpenLog;
+  /** The log's. */
   readonly epoch: string;
+  /** As readers know it: of another version, another one. */
+  readonly shownEpoch: string;
+  /** Of what it holds. */
+  readonly version: number;
   readonly catchUp: CatchUp;
   readonly subscriptions: Set<Subscription> = new Set();
   /** Called when a reader came or went. */
@@ -82,10 +111,14 @@ export class Topic {
   /** Why readers are sent away; set once. */
   ended: string | undefined;
   readonly writers: Writers;
-  /** The newest append that is on its way to the disk; it resolves when that, and all before it, is stored or is not. */
+  /** The newest append that is on its way to the disk; it resolves when that, and all before it, is stored or is not, and answered. */
   storing: Promise<unknown> | undefined;
   /** While what could not be stored is taken back: nothing can be decided, and nobody knows whose writes are there. */
   recovering: Promise<void> | undefined;
+  /** How often that was done. */
+  recoveries = 0;
+  /** Appends that were refused, and are not yet taken back. */
+  #refused = 0;
   /** The state at the head, while more is decided. */
   #told: Snapshot;
   /** States that were decided and are not yet told, by offset. */
@@ -100,6 +133,8 @@ export class Topic {
   #freshMs = Number.NEGATIVE_INFINITY;
   readonly #options: TopicOptions;
   readonly #feeds = new Map<Framer, Feed>();
+  /** By what they show; none for most topics. */
+  #projections: Map<string, Projection> | undefined;
   readonly #stop: () => void;
 
   constructor(options: TopicOptions) {
@@ -108,6 +143,8 @@ export class Topic {
     this.kind = options.kind;
     this.log = options.log;
     this.epoch = options.log.position.epoch;
+    this.version = options.versions?.versions.version ?? 1;
+    this.shownEpoch = this.version > 1 ? `${this.epoch}@${this.version}` : this.epoch;
     this.catchUp = options.catchUp;
     this.#options = options;
     this.writers = new Writers(options.writers);
@@ -115,6 +152,7 @@ export class Topic {
       for (const feed of this.#feeds.values()) {
         for (const record of records) feed.tail.append(this.#encode(feed.framer, record.entry));
       }
+      if (this.#projections) this.#project(records);
       while (this.#decided[0] && this.#decided[0].offset <= this.head) this.#told = this.#decided.shift()?.state;
       options.onRecords(this);
     });
@@ -163,6 +201,7 @@ export class Topic {
       if (made) return made;
       const feed: Feed = {
         framer,
+        epoch: this.shownEpoch,
         tail: createTail({ maxEntries, maxBytes, firstIndex: first }),
         frames: new Map(),
         snapshot: undefined,
@@ -178,6 +217,59 @@ export class Topic {
       if (this.head !== head || newest() !== first) return this.feed(framer);
       throw new SyncError("damaged", `The log of "${this.name}" has not all the records that it says.`);
     });
+  }
+
+  /** What the topic has, as `project` shows it: one for all readers with that key. Throws what `project` throws. */
+  projected(framer: Framer, key: string, project: Project): Feed {
+    const { nonce } = this.#options;
+    this.#projections ??= new Map();
+    let projection = this.#projections.get(key);
+    if (!projection) {
+      this.#dropUnread(this.#projections);
+      const projector = this.projector(project);
+      projection = new Projection({ epoch: `${this.shownEpoch}~${nonce()}`, projector, tail: this.#tail });
+      this.#projections.set(key, projection);
+    }
+    return projection.feed(framer, this.head);
+  }
+
+  /** One that begins with what readers are told by now. Throws what `project` throws, and `unsupported` for what cannot be shown so. */
+  projector(project: Project): Projector {
+    const { projector, report } = this.#options;
+    if (!projector) throw new SyncError("unsupported", `A part of "${this.name}" cannot be shown.`);
+    return projector(this.state(), project, report);
+  }
+
+  /** The feed that shows the same in another wire format. */
+  feedLike({ projection }: Feed, framer: Framer): Feed | Promise<Feed> {
+    return projection ? projection.feed(framer, this.head) : this.feed(framer);
+  }
+
+  get versions(): Versions | undefined {
+    return this.#options.versions?.versions;
+  }
+
+  takes(version: number): boolean {
+    return this.#options.versions?.takes(version) ?? true;
+  }
+
+  /** Tells them what was told; one that nobody reads ends. */
+  #project(records: readonly LogRecord[]): void {
+    const projections = this.#projections as Map<string, Projection>;
+    this.#dropUnread(projections);
+    if (!projections.size) this.#projections = undefined;
+    else
+      for (const { entry } of records) {
+        const value = this.#options.kept.unpack(entry, ownBudget);
+        for (const projection of projections.values()) projection.tell(value);
+      }
+  }
+
+  /** So there are never more than readers, and one. */
+  #dropUnread(projections: Map<string, Projection>): void {
+    const read = new Set<Projection | undefined>();
+    for (const { feed } of this.subscriptions) read.add(feed.projection);
+    for (const [key, projection] of projections) if (!read.has(projection)) projections.delete(key);
   }
 
   /** Of a durable topic the newest entries only: the others are in its log. */
@@ -208,7 +300,7 @@ export class Topic {
     if (!records.length || this.log.first > first) return undefined;
     const tail = createTail({ maxEntries: records.length, maxBytes: Number.MAX_SAFE_INTEGER, firstIndex: first });
     for (const { entry } of records) tail.append(this.#encode(framer, entry));
-    const past = { framer, tail, frames: new Map(), snapshot: undefined };
+    const past = { framer, epoch: this.shownEpoch, tail, frames: new Map(), snapshot: undefined };
     const parts: Frame[] = [];
     const end = first + records.length - 1;
     for (let next = first; next <= end; ) {
@@ -253,32 +345,64 @@ export class Topic {
   /** Makes state and writers what the log says. */
   async load(): Promise<void> {
     const { log } = this;
-    const { kept, load, replay } = this.#options;
+    const { kept } = this.#options;
     this.#decided = [];
     const snapshot = await log.loadSnapshot();
-    const [state, writers] = snapshot
-      ? (kept.unpack(snapshot.state, ownBudget) as [Snapshot, WritersDump])
-      : [undefined, undefined];
+    const [state, writers, marked = 1] = snapshot
+      ? (kept.unpack(snapshot.state, ownBudget) as [Snapshot, WritersDump, number?])
+      : [undefined, undefined, undefined];
+    let next = Math.max(snapshot ? snapshot.offset + 1 : 1, log.first);
+    let records = next <= log.position.offset ? await log.read(next, replayChunk) : [];
+    const stored = snapshot ? marked : records[0] ? this.#versionOf(records[0]) : this.version;
+    const older = this.#older(stored);
+    const { load, replay } = older ?? this.#options;
     load?.(state);
     this.writers.load(writers);
-    let next = Math.max(snapshot ? snapshot.offset + 1 : 1, log.first);
-    while (next <= log.position.offset) {
-      const records = await log.read(next, replayChunk);
+    while (records.length) {
       for (const { entry, origin, atMs } of records) {
         replay?.(kept.unpack(entry, ownBudget));
-        if (origin) {
-          const [session, seq, rejected] = kept.unpack(origin, ownBudget) as Origin;
+        const said = origin && (kept.unpack(origin, ownBudget) as Origin | number);
+        if (typeof said === "object") {
+          const [session, seq, rejected] = said;
           this.writers.store(session, seq, next, atMs, rejected);
         }
         next++;
       }
-      if (!records.length) break;
+      records = next <= log.position.offset ? await log.read(next, replayChunk) : [];
+    }
+    if (older) {
+      this.#options.load?.(older.migrated());
+      // Before anything is written that is of this version.
+      await log.saveSnapshot({ offset: log.decided, state: this.#packed() });
     }
     const { told, snapshot: decided } = this.#options;
     if (told) told.load(decided());
     else this.#told = decided();
-    this.#unsaved = { entries: next - 1 - (snapshot?.offset ?? 0), bytes: 0 };
+    this.#unsaved = { entries: older ? 0 : next - 1 - (snapshot?.offset ?? 0), bytes: 0 };
     this.#hasSaved = snapshot !== undefined || !this.#isTight;
+    if (older) this.#hasSaved = true;
+  }
+
+  /** That of a topic that never saved its state: its first record says it. */
+  #versionOf({ origin }: LogRecord): number {
+    const said = origin && (this.#options.kept.unpack(origin, ownBudget) as Origin | number);
+    return (typeof said === "object" ? said[3] : said) ?? 1;
+  }
+
+  /** What reads what is stored, where that is of an older version. Throws SyncError `version` where it is of a newer one. */
+  #older(version: number): OlderState | undefined {
+    if (version === this.version) return undefined;
+    const { versions } = this.#options;
+    const gap = { have: this.version, need: version };
+    if (version > this.version || !versions?.older) throw versionError(`What is stored of "${this.name}"`, gap);
+    return versions.older(version);
+  }
+
+  /** The state that was decided, and what is known of its writers, as they are kept. */
+  #packed(): Uint8Array {
+    const { kept, snapshot, nowMs } = this.#options;
+    const state = [snapshot() ?? null, this.writers.dump(nowMs())];
+    return toBytes(kept.pack(this.version > 1 ? [...state, this.version] : state));
   }
 
   /** Appends to a durable log, and follows that to its end: what is not stored is taken out of the state again. */
@@ -320,7 +444,7 @@ export class Topic {
   /** Why nothing can be decided now: the log stores nothing, or the state is on its way back to what is stored. */
   get fault(): SyncError | undefined {
     const { fault } = this.log;
-    if (fault || !this.recovering) return fault;
+    if (fault || !(this.recovering || this.#refused)) return fault;
     return new SyncError("read-only", "What could not be stored is being taken back.", { retry: "later" });
   }
 
@@ -332,21 +456,38 @@ export class Topic {
 
   /** What was appended behind one that failed has failed as well, and is taken back with it. */
   #settled(appending: Promise<AppendResult>): Promise<AppendResult> {
+    const before = this.storing;
     const settle = async (): Promise<AppendResult> => {
       let result: AppendResult | undefined;
       try {
         result = await appending;
         return result;
       } finally {
-        if (result !== "stored") await (this.recovering ??= this.#recover());
-        if (this.storing === over) this.storing = undefined;
+        if (result !== "stored") {
+          // One before it may be refused later, and takes this one back with it.
+          const { recoveries } = this;
+          this.#refused++;
+          await before;
+          this.#refused--;
+          if (recoveries === this.recoveries) await (this.recovering ??= this.#recover());
+        }
       }
     };
     const done = settle();
-    const over = done.catch(() => {});
-    this.storing = over;
+    done.catch(() => {});
     // Behind whoever waits for the append before: a writer's answers come in the order of its writes.
-    return over.then(() => done);
+    const answered = before ? before.then(() => done) : done;
+    const forget = (): void => {
+      if (this.storing === over) this.storing = undefined;
+    };
+    const over: Promise<void> = answered
+      .then(
+        () => {},
+        () => {},
+      )
+      .then(forget);
+    this.storing = over;
+    return answered;
   }
 
   /** The log may forget records before they are many enough to be saved. */
@@ -358,8 +499,12 @@ export class Topic {
 
   /** Back to what the log has. Where that cannot be read, the topic stays as it is until the server starts anew. */
   async #recover(): Promise<void> {
+    const answers = this.writers.answers();
     await this.load();
+    // What was answered and has no record, the log does not know.
+    for (const [session, seq, error, atMs] of answers) this.writers.settle(session, seq, error, atMs);
     this.recovering = undefined;
+    this.recoveries++;
     this.#options.recovered?.();
   }
 
@@ -371,8 +516,7 @@ export class Topic {
     if (this.#hasSaved && unsaved.entries < saveEvery.entries && unsaved.bytes < saveEvery.bytes) return;
     this.#hasSaved = true;
     this.#unsaved = { entries: 0, bytes: 0 };
-    const { kept, snapshot, nowMs } = this.#options;
-    const state = toBytes(kept.pack([snapshot() ?? null, this.writers.dump(nowMs())]));
+    const state = this.#packed();
     const saving = this.log.saveSnapshot({ offset: this.log.decided, state });
     if (saving instanceof Promise) {
       saving.catch((error: unknown) => {
@@ -386,7 +530,7 @@ export class Topic {
   snapshot(feed: Feed): { readonly offset: number; readonly parts: readonly Frame[] } {
     if (feed.snapshot?.offset !== this.head) {
       const { framer } = feed;
-      const packed = framer.packer.pack(this.state());
+      const packed = framer.packer.pack(feed.projection ? feed.projection.snapshot() : this.state());
       const parts: Frame[] = [];
       let start = 0;
       do {
@@ -405,18 +549,21 @@ export class Topic {
 
   forgetFrames(): void {
     for (const feed of this.#feeds.values()) feed.frames.clear();
+    for (const { feeds } of this.#projections?.values() ?? []) for (const feed of feeds.values()) feed.frames.clear();
   }
 
   /** Bytes that the feeds hold. */
   get bytes(): number {
     let bytes = 0;
     for (const feed of this.#feeds.values()) bytes += feed.tail.bytes;
+    for (const { feeds } of this.#projections?.values() ?? []) for (const feed of feeds.values()) bytes += feed.tail.bytes;
     return bytes;
   }
 
   close(): void {
     this.#stop();
     this.#feeds.clear();
+    this.#projections = undefined;
   }
 
   #encode(framer: Framer, entry: Uint8Array): Uint8Array {

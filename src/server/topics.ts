@@ -7,11 +7,13 @@
  */
 
 import { encodeParam } from "../core/definitions.ts";
-import type { Env } from "../core/env.ts";
+import { type Env, randomHex } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { CatchUp, Snapshot, WriteContext } from "../kind/kind.ts";
+import type { CreateProjector } from "../kind/projector.ts";
 import type { ConsumeRequest } from "../session/messages/channel.ts";
+import type { MemberRequest } from "../session/messages/presence.ts";
 import {
   type AppendResult,
   type Durability,
@@ -22,11 +24,12 @@ import {
   type Retention,
 } from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
+import type { Connection } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
 import { toBytes } from "./frames.ts";
 import type { Action, Authorize } from "./grants.ts";
 import type { Subscription } from "./subscription.ts";
-import { type ToldState, Topic } from "./topic.ts";
+import { type ToldState, Topic, type TopicVersions } from "./topic.ts";
 import type { Origin, WritersLimits } from "./writers.ts";
 
 /** What a kind does for one open topic. */
@@ -40,6 +43,8 @@ export interface Hosted {
   decide?(op: unknown, context: WriteContext): unknown;
   /** Takes a consumer; absent where nothing is consumed. */
   consume?(subscription: Subscription, request: ConsumeRequest): void;
+  /** Answers what else a connection asks that is subscribed to it: a value, or nothing. Throws SyncError to refuse. */
+  ask?(connection: Connection, subscription: Subscription, request: MemberRequest): unknown;
   /** Makes an entry that was decided part of the state; absent where there is none. */
   apply?(entry: unknown): void;
   close(): void;
@@ -63,6 +68,8 @@ export interface Declaration {
   readonly kind: string;
   readonly pattern: string;
   readonly authorize: Authorize | undefined;
+  /** Its topics come and go with their readers, below another topic: they are not counted as new ones. */
+  readonly isDerived?: boolean;
   /** Names the action that writing is; a function where that depends on who writes. */
   readonly writeAction: Action | ((user: User, params: { readonly [name: string]: string }) => Action);
   host(name: string, params: { readonly [name: string]: string }): Hosted | Promise<Hosted>;
@@ -85,6 +92,8 @@ export interface NewTopic {
   readonly told?: ToldState | undefined;
   /** What else the answer to a subscription says. */
   readonly answer?: () => object;
+  readonly versions?: TopicVersions | undefined;
+  readonly projector?: CreateProjector | undefined;
   /** Makes that the state; undefined: as it is at offset 0. Only kinds that can be durable have it. */
   readonly load?: (snapshot: Snapshot) => void;
   /** Folds an entry from the log into the state. */
@@ -110,6 +119,8 @@ export interface Topics {
   append(topic: Topic, entries: readonly NewEntry[]): AppendResult | Promise<AppendResult>;
   /** The same to several topics: all or nothing where their log can do that, else each by itself; the answers in the order of the parts. */
   appendAll(parts: readonly TopicPart[]): Promise<readonly AppendResult[]>;
+  /** They have one log, and that appends to several topics at once. */
+  isJoint(topics: readonly Topic[]): boolean;
   /** Names of topics that the storage has, opened or not. */
   stored(prefix: string): Promise<readonly string[]>;
   /** The newest append, of any topic, while it is on its way to the disk; those before it are there with it. */
@@ -164,17 +175,30 @@ export function createTopics(host: TopicsHost): Topics {
       kept: host.kept,
       writers: host.writers,
       nowMs: host.env.nowMs,
+      nonce: () => randomHex(host.env, 4),
+      report: (error) => host.report(error, topic.name),
       onRecords: host.delivery.topicGrew,
       onFrame: host.delivery.framesMade,
     });
-    return log.durability === "memory" ? created : created.load().then(() => created);
+    if (log.durability === "memory") return created;
+    return created.load().then(
+      () => created,
+      (error: unknown) => {
+        created.close();
+        throw error;
+      },
+    );
   };
 
-  const recordsOf = (entries: readonly NewEntry[]): LogRecord[] => {
+  const recordsOf = ({ log, version }: Topic, entries: readonly NewEntry[]): LogRecord[] => {
     const atMs = host.env.nowMs();
-    return entries.map(({ entry, origin }) =>
-      origin ? { entry, atMs, origin: toBytes(host.kept.pack(origin)) } : { entry, atMs },
-    );
+    // The first of all says which version it is of; later on, snapshots do.
+    let mark = version > 1 && log.decided === 0 ? version : undefined;
+    return entries.map(({ entry, origin }) => {
+      const said = mark && origin ? [...origin, mark] : (origin ?? mark);
+      mark = undefined;
+      return said ? { entry, atMs, origin: toBytes(host.kept.pack(said)) } : { entry, atMs };
+    });
   };
 
   const track = (result: AppendResult | Promise<AppendResult>): AppendResult | Promise<AppendResult> => {
@@ -233,11 +257,11 @@ export function createTopics(host: TopicsHost): Topics {
         : create(topic, opened, retention);
     },
     pack: (entry) => toBytes(host.kept.pack(entry)),
-    append: (topic, entries) => track(topic.append(recordsOf(entries), (error) => host.report(error, topic.name))),
+    append: (topic, entries) => track(topic.append(recordsOf(topic, entries), (error) => host.report(error, topic.name))),
     appendAll(parts) {
       const log = host.storage();
       const atomic = log && !(log instanceof Promise) && log.features.atomicTopics ? log : undefined;
-      const made = parts.map(({ topic, entries }) => ({ topic, records: recordsOf(entries) }));
+      const made = parts.map(({ topic, entries }) => ({ topic, records: recordsOf(topic, entries) }));
       const joint = made.filter(({ topic }) => topic.log.durability !== "memory");
       // At once: what the entries did to the states is there already, and nothing may come between.
       let appending: AppendResult | Promise<AppendResult> | undefined;
@@ -260,6 +284,12 @@ export function createTopics(host: TopicsHost): Topics {
           return Promise.resolve(track(joined ? topic.follow(records, joined, report) : topic.append(records, report)));
         }),
       );
+    },
+    isJoint(all) {
+      const inMemory = all.filter(({ log }) => log.durability === "memory").length;
+      if (inMemory) return inMemory === all.length && host.memory.features.atomicTopics;
+      const log = host.storage();
+      return log !== undefined && !(log instanceof Promise) && log.features.atomicTopics;
     },
     async stored(prefix) {
       const log = await host.storage();

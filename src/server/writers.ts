@@ -19,7 +19,7 @@ export type Outcome = { readonly offset: number } | { readonly error: WireError 
 type Unrecorded = readonly (readonly [seq: number, error: WireError | null])[];
 
 /** What a record says of its write, and of those since the session's last record that have none. */
-export type Origin = readonly [session: string, seq: number, before: Unrecorded];
+export type Origin = readonly [session: string, seq: number, before: Unrecorded, version?: number];
 
 /** What a snapshot says of all. */
 export type WritersDump = readonly [
@@ -31,8 +31,12 @@ export type WritersDump = readonly [
     lastOffset: number,
     atMs: number,
     unrecorded: Unrecorded,
+    gaps: readonly Gap[],
   ])[],
 ];
+
+/** Numbers that were passed over. */
+type Gap = readonly [from: number, to: number];
 
 export interface WritersLimits {
   /** Sessions that one topic remembers. */
@@ -46,9 +50,14 @@ const window = 1024;
 /** Of those, the newest whose offsets are kept. */
 const exact = 64;
 
+/** Ranges of numbers that were passed over; where there are more, all before counts as that. */
+const maxGaps = 16;
+
 interface Writer {
-  /** From here on no number was passed over. */
+  /** Those before may not be asked about. */
   first: number;
+  /** From there on, the oldest first. */
+  gaps: readonly Gap[];
   /** The last one that was decided. */
   last: number;
   lastOffset: number;
@@ -82,6 +91,7 @@ export class Writers {
     const error = writer.unrecorded.get(seq);
     if (error) return { error };
     if (seq <= writer.last - window || seq < writer.first) return "used";
+    if (writer.gaps.some(([from, to]) => seq >= from && seq <= to)) return "used";
     return { offset: writer.offsets.get(seq) ?? 0 };
   }
 
@@ -107,10 +117,18 @@ export class Writers {
     if (writer.offsets.size > exact) writer.offsets.delete(writer.offsets.keys().next().value as number);
   }
 
+  /** What has no record of its own: it was rejected, or changed nothing. */
+  answers(): (readonly [session: string, seq: number, error: WireError | null, atMs: number])[] {
+    return [...this.#writers].flatMap(([session, { unrecorded, atMs }]) =>
+      [...unrecorded].map(([seq, error]) => [session, seq, error, atMs] as const),
+    );
+  }
+
   dump(nowMs: number): WritersDump {
     this.#forget(nowMs);
     const writers = [...this.#writers].map(
-      ([id, { first, last, lastOffset, atMs, unrecorded }]) => [id, first, last, lastOffset, atMs, [...unrecorded]] as const,
+      ([id, { first, last, lastOffset, atMs, unrecorded, gaps }]) =>
+        [id, first, last, lastOffset, atMs, [...unrecorded], gaps] as const,
     );
     return [this.#forgottenMs, writers];
   }
@@ -119,15 +137,22 @@ export class Writers {
   load(dump: WritersDump | undefined): void {
     this.#writers.clear();
     this.#forgottenMs = dump?.[0] ?? 0;
-    for (const [session, first, last, lastOffset, atMs, unrecorded] of dump?.[1] ?? []) {
+    for (const [session, first, last, lastOffset, atMs, unrecorded, gaps] of dump?.[1] ?? []) {
       const offsets = new Map(unrecorded.some(([seq]) => seq === last) ? [] : [[last, lastOffset] as const]);
-      this.#writers.set(session, { first, last, lastOffset, atMs, offsets, unrecorded: new Map(unrecorded), recorded: last });
+      const known = { first, gaps, last, lastOffset, atMs, offsets, unrecorded: new Map(unrecorded), recorded: last };
+      this.#writers.set(session, known);
     }
   }
 
   /** The next number; one that is further on leaves those between it behind. */
   #pass(writer: Writer, seq: number): void {
-    if (seq > writer.last + 1) writer.first = seq;
+    if (seq > writer.last + 1) {
+      writer.gaps = [...writer.gaps, [writer.last + 1, seq - 1] as const];
+      if (writer.gaps.length > maxGaps) {
+        writer.first = (writer.gaps[0] as Gap)[1] + 1;
+        writer.gaps = writer.gaps.slice(1);
+      }
+    }
     writer.last = Math.max(writer.last, seq);
   }
 
@@ -144,6 +169,7 @@ export class Writers {
     const known = this.#writers.get(session);
     const writer = known ?? {
       first: 0,
+      gaps: [],
       last: 0,
       lastOffset: 0,
       atMs: 0,

@@ -10,6 +10,7 @@ import { sync, type WriteMessage } from "../session/messages/sync.ts";
 import type { AppendResult } from "../topic/log.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import { type Grant, pathsOf } from "./grants.ts";
 import { closeCodes } from "./limits.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
@@ -19,7 +20,22 @@ export interface Writes {
   /** Rejects all of it. */
   refuse(connection: Connection, request: WriteMessage, error: SyncError): void;
   /** Decides it; `allowed` is what `authorize` said. */
-  decide(connection: Connection, subscription: Subscription, request: WriteMessage, allowed: boolean): void;
+  decide(connection: Connection, subscription: Subscription, request: WriteMessage, allowed: Grant): void;
+}
+
+/**
+ * Its client has given up this line: what still comes on it was sent again on a newer one, and is answered there. What was rejected
+ * there must not be stored here. Whoever is still there sends it again.
+ */
+export function isSuperseded(connection: Connection): boolean {
+  const session = connection.session as Session;
+  const { line } = connection.current;
+  if (line < session.writingLine) {
+    connection.transport.close(closeCodes.normal, "superseded");
+    return true;
+  }
+  session.writingLine = line;
+  return false;
 }
 
 export function createWrites(core: ServerCore): Writes {
@@ -97,21 +113,17 @@ export function createWrites(core: ServerCore): Writes {
       const { id } = topic;
       const { firstSeq, ops, resent } = message;
       const session = connection.session as Session;
-      const { line } = connection.current;
-      if (line < session.writingLine) {
-        // Its client has given up this line: what still comes on it was sent again on a newer one, and is answered there. What was
-        // rejected there must not be stored here. Whoever is still there sends it again.
-        connection.transport.close(closeCodes.normal, "superseded");
-        return;
-      }
-      session.writingLine = line;
+      if (isSuperseded(connection)) return;
       const hosted = topics.opened(name);
       if (hosted?.topic.recovering) {
         const again = (): void =>
           connection.current.closed ? undefined : writes.decide(connection, subscription, message, allowed);
-        return void hosted.topic.recovering.then(again, (error: unknown) => core.report(error, name));
+        // Behind the answers of what is taken back: they say of whose numbers nothing is to come.
+        const { storing, recovering } = hosted.topic;
+        return void (storing ?? recovering).then(again, (error: unknown) => core.report(error, name));
       }
       const nowMs = env.nowMs();
+      const paths = pathsOf(allowed);
       let entries: NewEntry[] = [];
       let seqs: number[] = [];
       const repeats = hosted && createRepeats(connection, hosted, session, id);
@@ -152,13 +164,19 @@ export function createWrites(core: ServerCore): Writes {
           if (!allowed) throw new SyncError("forbidden", `Not allowed to write "${name}".`);
           if (!hosted?.decide) throw new SyncError("unsupported", `Clients do not write "${name}".`);
           if (hosted.topic.fault) throw hosted.topic.fault;
-          const entry = hosted.decide(op, { replica: session.replica, user: connection.user, nowMs });
-          const { writers, log, storing } = hosted.topic;
+          const entry = hosted.decide(op, { replica: session.replica, user: connection.user, nowMs, paths });
+          const { writers, log } = hosted.topic;
           if (entry === undefined) {
-            // Nothing changes: it is done, behind what came before it.
+            // Nothing changes: it is done, behind what came before it, unless that is taken back.
             store();
+            const { storing, recoveries } = hosted.topic;
             writers.settle(session.id, seq, null, nowMs);
-            const answer = (): void => acknowledge(connection, id, seq, log.position.offset);
+            const answer = (): void => {
+              if (hosted.topic.recoveries === recoveries) return acknowledge(connection, id, seq, log.position.offset);
+              const wire = toWireError(new SyncError("read-only", "The log cannot store now."));
+              writers.settle(session.id, seq, wire, nowMs);
+              reject(connection, id, seq, wire);
+            };
             if (storing) void storing.then(answer);
             else answer();
             continue;

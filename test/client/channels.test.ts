@@ -3,7 +3,7 @@ import { defineAtom, defineChannel, type } from "sente-sync";
 import { atom as atomOn, channel as channelOn, channels, type Gap, type Position } from "sente-sync/client";
 import { json } from "sente-sync/packers/json";
 import { type Authorize, atom, channel, type Subscribers } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { defaultRetention, type Storage } from "../../src/topic/log.ts";
 import { createWorld, roomRef, type World } from "../server/world.ts";
@@ -39,7 +39,7 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 function storing(): HandStorage {
-  const storage = handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
   storage.auto = true;
   return storage;
 }

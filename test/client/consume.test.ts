@@ -3,7 +3,7 @@ import { defineChannel, type } from "sente-sync";
 import { type Consumer, channel as channelOn, type Job } from "sente-sync/client";
 import { json } from "sente-sync/packers/json";
 import { channel, type GroupOptions } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { createWorld, type World } from "../server/world.ts";
 import { handStorage } from "../support/hand-log.ts";
@@ -161,7 +161,7 @@ test("GROUP16 a client is once in a group; a consumer that is refused says why",
 });
 
 test("GROUP9, GROUP15 through a restart of the server each event is done, and none that was acknowledged is done again", async () => {
-  const storage = handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
   storage.auto = true;
   const done: string[] = [];
   let attempts = 0;

@@ -181,7 +181,7 @@ function alone(options = {}) {
     target,
     history,
     write(changes: readonly Assignment[], group?: string) {
-      history.record(target, value, changes, group);
+      history.record(target, value, changes, { group });
       apply(changes);
     },
   };

@@ -7,7 +7,7 @@ import { defineAtom, defineChannel, type } from "sente-sync";
 import { type ClientOptions, createClient, type UpgradeOptions, upgrade } from "sente-sync/client";
 import { edn } from "sente-sync/packers/edn";
 import { createServer, type ServerOptions, atom as serveAtom, channel as serveChannel } from "sente-sync/server";
-import { createNetwork, createVirtualClock } from "sente-sync/testing";
+import { memoryNetwork, virtualClock } from "sente-sync/testing";
 import type { Env } from "../../src/core/env.ts";
 import type { Connector, ConnectorEvents, Transport } from "../../src/transport/transport.ts";
 import type { Packer } from "../../src/wire/packer.ts";
@@ -150,8 +150,8 @@ export interface MovingOptions {
 export type Moving = ReturnType<typeof createMoving>;
 
 export function createMoving({ seed = 1, packers = [], serverPackers = packers, ...options }: MovingOptions = {}) {
-  const clock = createVirtualClock({ seed });
-  const network = createNetwork({ clock });
+  const clock = virtualClock({ seed });
+  const network = memoryNetwork({ clock });
   const env = clock.envFor("client");
   const errors: string[] = [];
   const onError = (error: unknown, where: string): void => void errors.push(`${where}: ${error}`);

@@ -8,16 +8,16 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { channel as clientChannel, createClient, syncStatus } from "sente-sync/client";
 import { folder as outboxFolder } from "sente-sync/client/folder";
 import { channel, createServer, type Server } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import { createRng } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
+import { childProgram } from "../support/child.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
-const script = fileURLToPath(new URL("outbox-child.ts", import.meta.url));
+const script = childProgram(new URL("outbox-child.ts", import.meta.url));
 
 async function newFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-outbox-"));
@@ -150,7 +150,7 @@ test("OUTBOX10 a process is killed again and again, its server restarted: what i
   let resent = 0;
   for (let life = 0; life < 6; life++) {
     const first = life * 100_000 + 1;
-    const child = spawn(process.execPath, ["--import", "tsx", "--conditions=source", script, url, outbox, String(first)]);
+    const child = spawn(process.execPath, [script, url, outbox, String(first)]);
     let output = "";
     let started = (): void => {};
     const begun = new Promise<void>((resolve) => {

@@ -7,7 +7,7 @@ import { defineChannel, type } from "sente-sync";
 import { type Client, type ClientOptions, channel, createClient, rejectedWrites, syncStatus } from "sente-sync/client";
 import { type OpenOutboxStore, type OutboxOptions, type OutboxRecord, type OutboxStore, outbox } from "sente-sync/client/outbox";
 import { createServer, type Server, type ServerOptions, channel as serveChannel } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { onTestFinished } from "vitest";
 import type { Env } from "../../src/core/env.ts";
@@ -88,7 +88,7 @@ export class MemoryDisk {
 }
 
 export function createOutboxWorld(options: ServerOptions = {}) {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("world");
   let sync: Server;
   const stored: unknown[] = [];

@@ -2,7 +2,7 @@
 import { defineShared, SyncError } from "sente-sync";
 import { type ClientOptions, type ClientShared, type Conflict, type Receipt, shared } from "sente-sync/client";
 import { createServer, shared as serveShared } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { expect, test } from "vitest";
 import { createSharedClock } from "../../src/client/shared-clock.ts";
@@ -131,6 +131,33 @@ test("SHARED16 a board made before any server was heard counts when it arrives, 
     expect(live.get().title).toBe("newest");
   }
 });
+
+test.each([-yearMs, yearMs, 70_000])(
+  "SHARED27 the server's clock is set by %i ms: what is written over what is shown counts, on lines old and new",
+  async (byMs) => {
+    const world = createWorld();
+    const live = serveShared(world.sync, board);
+    const ada = someone(world, "ada");
+    await world.advance(10);
+    ada.b.set(["title"], "before");
+    await world.advance(10);
+    world.clock.setClock(world.clock.nodeOf(world.env), { offsetMs: byMs });
+    live.set(["title"], "of the server");
+    await world.advance(10);
+    const bob = someone(world, "bob");
+    const write = async ({ b }: Someone, title: string): Promise<void> => {
+      b.set(["title"], title);
+      expect(b.get()?.title).toBe(title);
+      await world.advance(100);
+      expect([live.get().title, ada.b.get()?.title, bob.b.get()?.title]).toEqual([title, title, title]);
+    };
+    await write(ada, "of ada");
+    await write(bob, "of bob");
+    for (const line of ada.lies.lines) line.terminate();
+    await world.advance(5000);
+    await write(ada, "of ada again");
+  },
+);
 
 test("SHARED17 a write that knew the time counts from when it was made: what others wrote after it stays", async () => {
   const world = createWorld();
@@ -377,7 +404,7 @@ test("SHARED24 and SHARED11 servers that are killed at any moment: what was stor
   for (let seed = 1; seed <= 8; seed++) {
     const { next: random } = createRng(`lives ${seed}`);
     const int = (below: number): number => Math.floor(random() * below);
-    const storage = handStorage(createVirtualClock({ seed }).envFor("disk"));
+    const storage = handStorage(virtualClock({ seed }).envFor("disk"));
     const world = createWorld({}, `${seed}`);
     const { env, clock } = world;
     // Killed ones are not closed.

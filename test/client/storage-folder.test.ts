@@ -4,17 +4,18 @@ import { once } from "node:events";
 import { appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { folderStore } from "sente-sync/client/folder";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { OutboxRecord, Row, RowChange } from "../../src/client/storage/store.ts";
 import { realEnv } from "../../src/core/env.ts";
-import { clientStorageContract, type RemoteRecord, type StorageClient } from "../contracts/client-storage.ts";
+import { type ErrorCode, SyncError } from "../../src/core/errors.ts";
+import { type OutboxClient, outboxContractSuite } from "../../src/testing/contracts/outbox.ts";
+import { childProgram } from "../support/child.ts";
 
-const script = fileURLToPath(new URL("storage-child.ts", import.meta.url));
+const script = childProgram(new URL("storage-child.ts", import.meta.url));
 
-async function openChild(path: string, children: ChildProcess[]): Promise<StorageClient> {
-  const child = fork(script, [path], { execArgv: ["--import", "tsx", "--conditions=source"] });
+async function openChild(path: string, children: ChildProcess[]): Promise<OutboxClient> {
+  const child = fork(script, [path], { execArgv: [] });
   children.push(child);
   const waiting = new Map<number, (answer: { value?: unknown; code?: string }) => void>();
   child.on("message", (answer: { id: number; value?: unknown; code?: string }) => waiting.get(answer.id)?.(answer));
@@ -26,9 +27,12 @@ async function openChild(path: string, children: ChildProcess[]): Promise<Storag
     return answer(id);
   };
   await answer(0);
-  const remote = (n: number): RemoteRecord => ({
+  const remote = (n: number): OutboxRecord => ({
     load: async () => (await ask("load", n)).value as Row[],
-    save: async (changes: readonly RowChange[]) => (await ask("save", n, changes)).code,
+    async save(changes: readonly RowChange[]) {
+      const { code } = await ask("save", n, changes);
+      if (code !== undefined) throw new SyncError(code as ErrorCode, "The child says so.");
+    },
     release: async () => void (await ask("release", n)),
     remove: async () => void (await ask("remove", n)),
   });
@@ -46,18 +50,21 @@ async function openChild(path: string, children: ChildProcess[]): Promise<Storag
   };
 }
 
-clientStorageContract("folder", async () => {
-  const path = await mkdtemp(join(tmpdir(), "sente-sync-outbox-"));
-  const children: ChildProcess[] = [];
-  return {
-    open: () => openChild(path, children),
-    // The number of a process that is gone belongs to nobody.
-    deadAfterMs: 0,
-    async dispose() {
-      for (const child of children) child.kill("SIGKILL");
-      await rm(path, { recursive: true, force: true });
-    },
-  };
+describe("folder: client storage", () => {
+  const suite = outboxContractSuite(async () => {
+    const path = await mkdtemp(join(tmpdir(), "sente-sync-outbox-"));
+    const children: ChildProcess[] = [];
+    return {
+      open: () => openChild(path, children),
+      // The number of a process that is gone belongs to nobody.
+      deadAfterMs: 0,
+      async dispose() {
+        for (const child of children) child.kill("SIGKILL");
+        await rm(path, { recursive: true, force: true });
+      },
+    };
+  });
+  for (const { name, run } of suite) test(name, run);
 });
 
 async function inFolder() {

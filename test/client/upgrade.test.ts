@@ -6,7 +6,7 @@ import { json } from "sente-sync/packers/json";
 import { msgpack } from "sente-sync/packers/msgpack";
 import { transit } from "sente-sync/packers/transit";
 import { createServer, type ServerOptions, atom as serveAtom, channel as serveChannel } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { longPoll } from "sente-sync/transports/long-poll";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { websocket } from "sente-sync/transports/websocket";
@@ -213,7 +213,7 @@ function offerBetter(way: Connector, url: string, { onBetter }: ConnectorEvents)
 
 /** A client whose server is written by hand: each connection in the packer that its URL asks for. */
 async function byHand({ packers = [msgpack(), json()], ...options }: UpgradeOptions = {}) {
-  const clock = createVirtualClock({ seed: 1 });
+  const clock = virtualClock({ seed: 1 });
   const env = clock.envFor("here");
   const ends: End[] = [];
   let newest: ConnectorEvents | undefined;

@@ -41,7 +41,7 @@ test("CAP17 who offers sync=1 is told features, packers and limits, and what the
     extensions: { theme: "dark" },
   });
   expect([...(told?.features ?? [])]).toEqual([
-    ...["handshake", "event", "reply-fn", "ping-pong", "reconnect", "pub-sub", "broadcast", "sync", "move", "nrepl"],
+    ...["handshake", "event", "reply-fn", "ping-pong", "reconnect", "pub-sub", "broadcast", "sync", "move", "batch", "nrepl"],
   ]);
   expect([...(told?.services ?? [])]).toEqual([["nrepl", { port: 7888 }]]);
   expect(await announcedTo(world, "client-id=a")).toBeUndefined();

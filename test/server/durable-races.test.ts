@@ -2,7 +2,7 @@
 import { defineAtom } from "sente-sync";
 import { channel as channelOn } from "sente-sync/client";
 import { atom, channel } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
 import type { Storage } from "../../src/topic/log.ts";
 import { type HandStorage, handStorage } from "../support/hand-log.ts";
@@ -37,7 +37,7 @@ const slowly = (storage: HandStorage): Storage => ({
 });
 
 async function open(): Promise<{ storage: HandStorage; world: World }> {
-  const storage = handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
   const world = createWorld({ storage: slowly(storage) });
   onTestFinished(() => storage.store());
   channel(world.sync, roomRef);
@@ -106,7 +106,7 @@ test("SUB1 readers that come to a durable topic at once, while the log is read f
 });
 
 test("ATOM1 what an atom was changed to in the turn in which the server closes is stored", async () => {
-  const storage = handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
   storage.auto = true;
   const ref = defineAtom("total", { initial: 0 });
   const life = async (): Promise<{ world: World; total: { get(): number; set(value: number): void } }> => {
@@ -119,4 +119,62 @@ test("ATOM1 what an atom was changed to in the turn in which the server closes i
   first.total.set(7);
   await first.world.sync.close({ drain: true });
   expect((await life()).total.get()).toBe(7);
+});
+
+/** Numbers, and offsets or codes. */
+const answers = (frames: readonly string[]): unknown[] => [
+  ...pushed(frames, "sync/reject").map((data) => [(data as unknown[])[1], ((data as unknown[])[2] as { code: string }).code]),
+  ...acks(frames),
+];
+
+/** The same session over another line. */
+async function again(world: World, peer: RawPeer): Promise<RawPeer> {
+  peer.transport.terminate();
+  await settle(world);
+  const { session, token } = peer.welcome as NonNullable<RawPeer["welcome"]>;
+  return writer(world, { session, token });
+}
+
+test("WRITE10 what was rejected while the disk failed is rejected again for who sends it again, though another write was taken back since", async () => {
+  const { storage, world } = await open();
+  const peer = await writer(world);
+  const other = await writer(world);
+  await other.say('[[:sync/write [1 1 [["said" 1]]]] nil]');
+  await storage.fail(1);
+  await peer.say('[[:sync/write [1 1 [["said" 2]]]] nil]');
+  await settle(world);
+  expect(answers(peer.take())).toEqual([[1, "read-only"]]);
+  await storage.fail();
+  await settle(world);
+  storage.heal();
+  await peer.say('[[:sync/write [1 2 [["said" 3]]]] nil]');
+  await storage.store();
+  await settle(world);
+  const back = await again(world, peer);
+  await back.say('[[:sync/write [1 1 [["said" 2] ["said" 3]] 2]] nil]');
+  await settle(world);
+  expect(answers(back.take())).toEqual([
+    [1, "read-only"],
+    [2, 1],
+  ]);
+});
+
+test("WRITE10 one that is still on its way while those behind it are refused is answered before them, also for who sends it again", async () => {
+  const { storage, world } = await open();
+  const peer = await writer(world);
+  await peer.say('[[:sync/write [1 1 [["said" 1]]]] nil]');
+  await peer.say('[[:sync/write [1 2 [["said" 2]]]] nil]');
+  expect(storage.waiting).toBe(2);
+  await storage.fail(1);
+  await settle(world);
+  const back = await again(world, peer);
+  await back.say('[[:sync/write [1 1 [["said" 1] ["said" 2]] 2]] nil]');
+  await settle(world);
+  expect(answers(back.take())).toEqual([]);
+  await storage.fail();
+  await settle(world);
+  expect(answers(back.take())).toEqual([
+    [1, "read-only"],
+    [2, "read-only"],
+  ]);
 });

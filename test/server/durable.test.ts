@@ -2,12 +2,12 @@
 import { defineAtom, defineChannel, type } from "sente-sync";
 import { atom as atomOn, channel as channelOn } from "sente-sync/client";
 import { atom, channel, type ServerOptions } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { type HandStorage, handStorage } from "../support/hand-log.ts";
 import { createWorld, pushed, type RawPeer, roomRef, text, type World } from "./world.ts";
 
-const storing = (): HandStorage => handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+const storing = (): HandStorage => handStorage(virtualClock({ seed: 7 }).envFor("disk"));
 
 /** The hand log answers in promises: virtual time stands, and they have to be let run. */
 async function settle(world: World): Promise<void> {

@@ -1,7 +1,7 @@
 /** Consumer groups, as raw peers see them. */
 import { defineChannel, type } from "sente-sync";
 import { type AuthorizeRequest, channel, type DeadJob, type GroupOptions, type ServerOptions } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { type HandStorage, handStorage } from "../support/hand-log.ts";
 import { createWorld, pushed, type RawPeer, type World } from "./world.ts";
@@ -10,7 +10,7 @@ const events = { work: type<unknown>() };
 const jobsRef = defineChannel("jobs", { events });
 
 function storing(): HandStorage {
-  const storage = handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
   storage.auto = true;
   return storage;
 }

@@ -2,7 +2,7 @@
 import type { AnyEvents } from "sente-sync";
 import { channel as clientChannel, createClient, inbox, relay } from "sente-sync/client";
 import { channel, createServer, type Server, inbox as serveInbox } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { expect, test } from "vitest";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
@@ -80,7 +80,7 @@ test("RELAY2 nobody reads what waits there, authorize is asked for relay with th
 
 /** Servers that follow one another on a disk that loses its power, and clients of whichever it is. Nobody closes what has died. */
 function lives(seed: number) {
-  const clock = createVirtualClock({ seed });
+  const clock = virtualClock({ seed });
   const env = clock.envFor("world");
   const storage = faultyStorage({ rng: createRng(seed), latencyMs: 1 });
   const onError = (): void => {};

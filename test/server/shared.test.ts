@@ -2,7 +2,7 @@
 import { defineShared, SyncError } from "sente-sync";
 import { shared as sharedOn } from "sente-sync/client";
 import { type ServerOptions, type SharedChange, shared } from "sente-sync/server";
-import { createVirtualClock } from "sente-sync/testing";
+import { virtualClock } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { type HandStorage, handStorage } from "../support/hand-log.ts";
 import { createWorld, pushed, type RawPeer, text, type World } from "./world.ts";
@@ -23,7 +23,7 @@ async function settle(world: World): Promise<void> {
   }
 }
 
-const storing = (): HandStorage => handStorage(createVirtualClock({ seed: 7 }).envFor("disk"));
+const storing = (): HandStorage => handStorage(virtualClock({ seed: 7 }).envFor("disk"));
 
 async function life(
   storage: HandStorage,

@@ -8,7 +8,7 @@ import { defineChannel, type } from "sente-sync";
 import { type Client, type ClientOptions, createClient } from "sente-sync/client";
 import { edn } from "sente-sync/packers/edn";
 import { createServer, type Server, type ServerOptions } from "sente-sync/server";
-import { createVirtualClock, type VirtualClock } from "sente-sync/testing";
+import { type VirtualClock, virtualClock } from "sente-sync/testing";
 import { memoryConnector, memoryPair } from "sente-sync/transports/memory";
 import { onTestFinished } from "vitest";
 import type { Env } from "../../src/core/env.ts";
@@ -41,7 +41,7 @@ export function text(value: unknown): string {
 }
 
 export function createWorld(options: ServerOptions = {}, seed: number | string = 1): World {
-  const clock = createVirtualClock({ seed });
+  const clock = virtualClock({ seed });
   const env = clock.envFor("world");
   const errors: World["errors"] = [];
   const onError = (error: unknown, where: string): void => void errors.push({ error, where });

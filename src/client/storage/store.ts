@@ -3,7 +3,7 @@
  *
  * Always: a save is on the disk, all of it, when it resolves; a record that somebody alive has is never given to another;
  * one whose owner died is given to the first who asks.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6 and test/contracts/client-storage.ts.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP6 and src/testing/contracts/outbox.ts.
  */
 import type { Env } from "../../core/env.ts";
 

@@ -2,8 +2,8 @@
  * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
  *
  *   up    hello        {:v 1 :session s :token t :binary b}         reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
- *         subscribe    [{:topic s :kind s :since [epoch offset] :read b} …]
- *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s} or {:error {…}} …]
+ *         subscribe    [{:topic s :kind s :version n :since [epoch offset] :read b} …]
+ *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s :readOnly {…}} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
  *         position     [[id offset] …]                              reply [[id offset] …], the server's own
  *         write        [id first-seq [op …] resent]                 ack or reject follows
@@ -14,7 +14,7 @@
  *         ack          [id seq offset]
  *         reject       [id seq error]
  *
- * Those of channels alone are in channel.ts.
+ * Batches are in batch.ts, those of channels alone are in channel.ts, those of presence in presence.ts.
  * An epoch is a string, `since` may have nil for it ("whichever it is"); offsets, ids and seqs are integers from 0, 1 and 1.
  * Always: a reader returns `undefined` for data of any other shape and never throws.
  * Rules: docs/protocol.md HELLO1-HELLO8, SUB1-SUB20, docs/protocol/writes.md WRITE1-WRITE12.
@@ -28,6 +28,7 @@ export const sync = {
   unsubscribe: "sync/unsubscribe",
   position: "sync/position",
   write: "sync/write",
+  batch: "sync/batch",
   snapshot: "sync/snapshot",
   entries: "sync/entries",
   gap: "sync/gap",
@@ -38,6 +39,8 @@ export const sync = {
   subscribers: "sync/subscribers",
   consume: "sync/consume",
   job: "sync/job",
+  member: "sync/member",
+  told: "sync/told",
 } as const;
 
 /** One of the names above. The browser writes them out, so that it loads those that it uses. */
@@ -100,6 +103,8 @@ export interface Since {
 export interface Subscribe {
   readonly topic: string;
   readonly kind: string;
+  /** Of the data, as the reader's definition has it. */
+  readonly version: number;
   readonly since: Since | null;
   /** False: only to write. */
   readonly read: boolean;
@@ -113,9 +118,9 @@ export function readSince(value: unknown): Since | null {
 export function readSubscribe(data: unknown): (Subscribe | undefined)[] | undefined {
   if (!Array.isArray(data)) return undefined;
   return data.map((item: unknown) => {
-    const { topic, kind, since, read } = shape(item) ?? {};
+    const { topic, kind, version, since, read } = shape(item) ?? {};
     if (typeof topic !== "string" || typeof kind !== "string") return undefined;
-    return { topic, kind, since: readSince(since), read: read !== false };
+    return { topic, kind, version: isIndex(version) && version ? version : 1, since: readSince(since), read: read !== false };
   });
 }
 

@@ -1,0 +1,75 @@
+/**
+ * `doc(client, ref)`: a Yjs document that everyone edits, here at once and everywhere soon.
+ *
+ * Always: it is read until the handle is closed; handles of one topic share its document.
+ * Rules: docs/protocol/doc.md DOC17-DOC24.
+ */
+import * as Y from "yjs";
+import { type RefOrName, toRef } from "../../core/definitions.ts";
+import type { Readable } from "../../core/store.ts";
+import { coreOf } from "../client.ts";
+import type { Receipt } from "../receipt.ts";
+import { type ValueHandle, valueHandle } from "../value-handle.ts";
+import { ofOneYjs } from "./one-yjs.ts";
+import { docTopic } from "./topic.ts";
+
+export interface DocOptions {
+  /** Edits that one, a subdocument for one, instead of a new one. */
+  readonly doc?: Y.Doc;
+  /** False: it is read while somebody listens or called `keep`, as other handles are. Default true: until it is closed. */
+  readonly keep?: boolean;
+}
+
+/** A document, and how it is doing. `ready` resolves once the server's state is in it; `listen` also tells when it was replaced. */
+export interface ClientDoc extends ValueHandle<Y.Doc> {
+  /** The document now: where the server rejected something of it, or has begun anew, another one than before, which was destroyed. */
+  readonly doc: Y.Doc;
+  /** All that the server had when it was last asked is in the document. */
+  readonly synced: Readable<boolean>;
+  /** Undoes what was edited here, whatever the type. */
+  readonly undoManager: Y.UndoManager;
+  /** Writes that the server has not answered. */
+  readonly pending: Readable<number>;
+  /** Edits in one transaction; what became of it, and of all that was edited before. */
+  transact(run: (doc: Y.Doc) => void): Receipt;
+  /** Of the newest edit made here, through whatever it was made. */
+  readonly receipt: Receipt;
+}
+
+const managers = new WeakMap<Y.Doc, Y.UndoManager>();
+
+export function doc(client: object, ref: RefOrName<"doc", unknown>, options: DocOptions = {}): ClientDoc {
+  const core = coreOf(client);
+  const { topic } = toRef<"doc", unknown>("doc", ref);
+  const own = docTopic(core, topic, options.doc && ofOneYjs(options.doc));
+  const handle = valueHandle<Y.Doc>(
+    topic,
+    own.held,
+    () => own.doc,
+    own.local,
+    () => own.synced.get(),
+  );
+  if (options.keep ?? true) handle.keep();
+  return Object.defineProperties(handle, {
+    doc: { get: () => own.doc, enumerable: true },
+    synced: { value: own.synced },
+    pending: { value: own.pending },
+    receipt: { get: () => own.receipt },
+    undoManager: {
+      get() {
+        let manager = managers.get(own.doc);
+        if (!manager) {
+          manager = new Y.UndoManager(own.doc);
+          managers.set(own.doc, manager);
+        }
+        return manager;
+      },
+    },
+    transact: {
+      value(run: (edited: Y.Doc) => void): Receipt {
+        own.doc.transact(() => run(own.doc));
+        return own.receipt;
+      },
+    },
+  }) as ClientDoc;
+}

@@ -1,0 +1,5 @@
+/** `sente-sync/doc`: Yjs documents on a client. It needs the package `yjs`. */
+export { type ClientDoc, type DocOptions, doc } from "./doc.ts";
+export { ofOneYjs } from "./one-yjs.ts";
+export { bindText, type TextField } from "./textarea.ts";
+export { remote } from "./topic.ts";

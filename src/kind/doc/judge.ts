@@ -1,0 +1,129 @@
+/**
+ * Judges a Yjs update against what a document has: what of it is new, and whether all that it builds upon is there.
+ *
+ * Yjs keeps what it cannot integrate yet, at a cost that grows with the square; and it applies half of what it cannot read. So nothing
+ * is given to it that it could not integrate at once, and as a whole.
+ * Always: an update that passes leaves nothing pending in a document of that vector; it deletes nothing that is not there.
+ * Rules: docs/protocol/doc.md DOC3-DOC6.
+ */
+import { SyncError } from "../../core/errors.ts";
+import { malformed } from "./bytes.ts";
+import type { UpdateLimits } from "./content.ts";
+import { flags, kinds, UpdateReader } from "./update.ts";
+import { type StateVector, writeVector } from "./vector.ts";
+
+export interface Judged {
+  /** Of each client that it has something new of, the clock up to which it is known then. */
+  readonly added: ReadonlyMap<number, number>;
+  /** Some of its structs are known already. */
+  readonly isPartlyKnown: boolean;
+  readonly deletes: boolean;
+}
+
+/** New structs of one client, as far as they build upon others: triples of own clock, client and clock. */
+interface Block {
+  readonly from: number;
+  end: number;
+  readonly needs: number[];
+}
+
+/** The most that one struct without content may be long: what is collected says its length alone. */
+const maxEmptyLength = 2 ** 24;
+/** Clients that one update may have something new of. */
+const maxNewClients = 64;
+
+/** Throws SyncError: `gap` where it builds upon what is not there, with the vector as data, else what is wrong with it. */
+export function judgeUpdate(update: Uint8Array, vector: StateVector, limits?: UpdateLimits): Judged {
+  const reader = new UpdateReader(update, limits);
+  const blocks = new Map<number, Block>();
+  let isPartlyKnown = false;
+  let block: Block | undefined;
+  while (reader.next()) {
+    const { client, clock, length, info } = reader;
+    const known = vector.get(client) ?? 0;
+    const end = clock + length;
+    if ((info & flags.content) === kinds.hole) throw gap("It has a hole", vector);
+    if (clock > known && blocks.get(client)?.end !== clock) throw gap(`It begins at clock ${clock} of client ${client}`, vector);
+    if (length > maxEmptyLength && (info & flags.content) <= 1) throw malformed("a struct that is too long");
+    if (clock < known) isPartlyKnown = true;
+    if (end <= known) continue;
+    block = blocks.get(client);
+    if (block) block.end = end;
+    else {
+      if (blocks.size === maxNewClients) throw new SyncError("too-large", `An update is of at most ${maxNewClients} clients.`);
+      block = { from: known, end, needs: [] };
+      blocks.set(client, block);
+    }
+    // Of one that is partly known, the rest builds upon that part.
+    if (clock >= known) addNeeds(block, reader, vector);
+  }
+
+  const missing = blocks.size > 1 ? firstBlocked(blocks) : [...blocks].find(([client, own]) => blockedBy(own, client));
+  if (missing) throw gap(`Client ${missing[0]} builds upon what is not there`, vector);
+
+  let deletes = false;
+  while (reader.nextDeleted()) {
+    deletes = true;
+    const there = blocks.get(reader.client)?.end ?? vector.get(reader.client) ?? 0;
+    if (reader.clock + reader.length > there) throw gap(`It deletes what client ${reader.client} has not written`, vector);
+  }
+  const added = new Map<number, number>();
+  for (const [client, { end }] of blocks) added.set(client, end);
+  return { added, isPartlyKnown, deletes };
+}
+
+/** What the struct that was read builds upon, as far as the document has not got it. */
+function addNeeds(block: Block, reader: UpdateReader, vector: StateVector): void {
+  const { clock } = reader;
+  const need = (client: number, upon: number): void => {
+    if (client >= 0 && upon >= (vector.get(client) ?? 0)) block.needs.push(clock, client, upon);
+  };
+  need(reader.originClient, reader.originClock);
+  need(reader.rightClient, reader.rightClock);
+  need(reader.parentClient, reader.parentClock);
+}
+
+/** Of an update of one client: whether something builds upon another, or upon itself. */
+function blockedBy({ needs }: Block, own: number): boolean {
+  for (let i = 0; i < needs.length; i += 3) {
+    if (needs[i + 1] !== own || (needs[i + 2] as number) >= (needs[i] as number)) return true;
+  }
+  return false;
+}
+
+/** Walks all clients forward as far as they get; the first that does not get to its end. */
+function firstBlocked(blocks: ReadonlyMap<number, Block>): [number, Block] | undefined {
+  const walks = new Map([...blocks].map(([client, block]) => [client, { block, at: 0, done: block.from }]));
+  /** By the client that they wait for. */
+  const waiting = new Map<number, number[]>();
+  const due = [...blocks.keys()];
+  for (let client = due.pop(); client !== undefined; client = due.pop()) {
+    const walk = walks.get(client);
+    if (!walk) continue;
+    const { block } = walk;
+    const { needs } = block;
+    const before = walk.done;
+    let waitsFor = -1;
+    while (walk.at < needs.length && waitsFor < 0) {
+      const [clock, upon, uponClock] = needs.slice(walk.at, walk.at + 3) as [number, number, number];
+      walk.done = clock;
+      const reached = upon === client ? clock : (walks.get(upon)?.done ?? 0);
+      if (uponClock < reached) walk.at += 3;
+      else waitsFor = upon;
+    }
+    if (waitsFor < 0) walk.done = block.end;
+    else waiting.set(waitsFor, [...(waiting.get(waitsFor) ?? []), client]);
+    const woken = waiting.get(client);
+    // Only where it got further: else a ring would go round for ever.
+    if (woken && walk.done > before) {
+      waiting.delete(client);
+      due.push(...woken);
+    }
+  }
+  return [...blocks].find(([client, { end }]) => walks.get(client)?.done !== end);
+}
+
+function gap(what: string, vector: StateVector): SyncError {
+  const message = `${what}: send what is missing since the vector.`;
+  return new SyncError("gap", message, { data: { vector: writeVector(vector) } });
+}

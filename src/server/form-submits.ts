@@ -1,0 +1,152 @@
+/**
+ * Submitting a form: checked anew, begun once, answered as often as it is asked for.
+ *
+ * That a submission begins is stored before `onSubmit` runs, and what came of it after that. So one that is asked for again, after a line or
+ * the server broke, is answered from the log. One that the server's end cut off in the middle is not done again: its outcome is unknown.
+ * Always: of one form one submission runs at a time, and who asks meanwhile gets its answer; what is private is in no log.
+ * Rules: docs/protocol/form.md SUBMIT1-SUBMIT8.
+ */
+import type { Env } from "../core/env.ts";
+import { isSyncError, SyncError, toWireError } from "../core/errors.ts";
+import type { User } from "../core/register.ts";
+import type { FormErrors, FormTree, Submission, SubmitReply } from "../kind/form.ts";
+import { ErrorList } from "../kind/form-errors.ts";
+import { keysOf, valueIn, withValue } from "../kind/form-path.ts";
+import { isSame } from "../kind/same.ts";
+import type { Checks, FormCheck } from "./form-checks.ts";
+import type { ServerShared } from "./shared.ts";
+
+/** Remembered of each form. */
+const maxSubmissions = 16;
+
+/** What `onSubmit` is told, and can do. */
+export interface Submit<Value, Field extends string, Params> extends Omit<FormCheck<Field, Params>, "user"> {
+  /** What the schema made of the form. */
+  readonly value: Value;
+  readonly user: User;
+  /** The same for as long as the client asks for the same submission: a key for what must happen once elsewhere. */
+  readonly id: string;
+}
+
+interface SubmitsHost {
+  readonly env: Env;
+  readonly tree: ServerShared<FormTree>;
+  readonly checks: Checks;
+  readonly privates: readonly string[];
+  readonly params: object;
+  onSubmit(submit: Submit<never, string, never>): unknown;
+  /** Throws SyncError for what the wire cannot carry. */
+  pack(value: unknown): unknown;
+  /** Somebody submits, or nobody any more. */
+  onRunning(isRunning: boolean): void;
+  report(error: unknown): void;
+}
+
+export interface Submits {
+  submit(ask: { readonly id: string; readonly again: boolean; readonly private: unknown }, user: User): Promise<SubmitReply>;
+  close(): void;
+}
+
+const interrupted = toWireError(
+  new SyncError("closed", "The server ended while this was submitted; whether it was done is unknown."),
+);
+
+const replyOf = ({ status, answer, errors, error }: Submission): SubmitReply =>
+  status === "running"
+    ? { status: "failed", error: interrupted }
+    : { status, ...(answer !== undefined && { answer }), ...(errors && { errors }), ...(error && { error }) };
+
+export function createSubmits(host: SubmitsHost): Submits {
+  const { env, tree, checks, privates, params, pack, report } = host;
+  const ended = new AbortController();
+  let running: Promise<SubmitReply> | undefined;
+
+  const note = (id: string, submission: Submission): Promise<void> =>
+    tree.set(["submissions", id] as never, submission as never).stored;
+
+  /** The oldest go. */
+  const forget = (): void => {
+    const known = Object.entries(tree.get().submissions ?? {}).sort(([, a], [, b]) => b.atMs - a.atMs);
+    for (const [id] of known.slice(maxSubmissions)) tree.delete(["submissions", id]);
+  };
+
+  const done = async (id: string, user: User, value: unknown, output: unknown): Promise<SubmitReply> => {
+    const begun = { by: user.id, atMs: Math.floor(env.nowMs()) };
+    await note(id, { ...begun, status: "running" });
+    forget();
+    const list = new ErrorList();
+    let ending: Submission;
+    try {
+      const result: unknown = await host.onSubmit({
+        value: output as never,
+        user,
+        id,
+        params: params as never,
+        error: (field, message) => list.add(field, message),
+      });
+      const { errors } = list;
+      if (Object.keys(errors).length) ending = { ...begun, status: "refused", errors };
+      else ending = { ...begun, status: "accepted", ...(result !== undefined && { answer: carried(result) }) };
+    } catch (error) {
+      if (!isSyncError(error)) report(error);
+      ending = { ...begun, status: "failed", error: toWireError(error) };
+    }
+    try {
+      const { answer } = ending;
+      const submitted = { id, value, ...(answer !== undefined && { answer }), ...begun };
+      await tree.update((draft) => {
+        const open = draft as { submitted?: unknown; submissions?: Record<string, unknown> };
+        if (ending.status === "accepted") open.submitted = submitted;
+        open.submissions = { ...open.submissions, [id]: ending };
+      }).stored;
+    } catch (error) {
+      // It happened, whether that can be written down or not: who asks now is told, who asks later cannot be.
+      report(error);
+    }
+    return replyOf(ending);
+  };
+
+  /** What `onSubmit` returned was done, whether it can travel or not. */
+  const carried = (answer: unknown): unknown => {
+    try {
+      pack(answer);
+      return answer;
+    } catch (error) {
+      report(error);
+      return null;
+    }
+  };
+
+  const run = async (id: string, own: unknown, user: User): Promise<SubmitReply> => {
+    const { value } = tree.get();
+    const whole = privates.reduce((all, name) => withValue(all, keysOf(name), valueIn(own, keysOf(name))), value);
+    let checked: { readonly errors: FormErrors; readonly output: unknown };
+    try {
+      checked = await checks.all(whole, user, ended.signal);
+    } catch (error) {
+      if (!isSyncError(error)) report(error);
+      return { status: "failed", error: toWireError(error) };
+    }
+    if (Object.keys(checked.errors).length) return { status: "refused", errors: checked.errors };
+    return done(id, user, value, checked.output);
+  };
+
+  return {
+    async submit({ id, again, private: own }, user) {
+      const { submissions = {}, submitted, value } = tree.get();
+      const known = Object.hasOwn(submissions, id) ? submissions[id] : undefined;
+      if (known && known.status !== "running") return replyOf(known);
+      // Two who press the button at the same time submit one form.
+      if (running) return running;
+      if (known) return replyOf(known);
+      if (!again && submitted && isSame(submitted.value, value)) return replyOf({ ...submitted, status: "accepted" });
+      running = run(id, own, user).finally(() => {
+        running = undefined;
+        host.onRunning(false);
+      });
+      host.onRunning(true);
+      return running;
+    },
+    close: () => ended.abort(),
+  };
+}

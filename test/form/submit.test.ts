@@ -1,0 +1,313 @@
+/** Submitting a form: once, whatever breaks. Rules: docs/protocol/form.md. */
+import { SyncError } from "sente-sync";
+import { type ClientForm, form as formOn } from "sente-sync/form";
+import { form } from "sente-sync/form/server";
+import { simulate } from "sente-sync/testing";
+import { expect, test } from "vitest";
+import { text } from "../server/world.ts";
+import { type FormWorld, open, type Signup, type SignupForm, seven, signup, two } from "./world.ts";
+
+/** What the schema has nothing against. */
+async function fill({ world }: FormWorld, of: SignupForm, bio = ""): Promise<void> {
+  of.field("email").set("Ada@x.fast");
+  of.field("password").set("secret");
+  of.field("bio").set(bio);
+  await world.advance(500);
+}
+
+async function answered<T>({ world }: FormWorld, asked: Promise<T>): Promise<T> {
+  await world.advance(1000);
+  return asked;
+}
+
+test("SUBMIT1 everything is stored and checked anew; onSubmit gets the schema's output, or nothing is run and the messages are told", async () => {
+  const made = open({ validate: ({ bio }, { error }) => void (bio === "bad" && error("bio", "rule")) });
+  const { world, submitted, forms } = made;
+  const { a, ofA, ofB } = await two(made);
+  await fill(made, ofA);
+  // Not even written when the button is pressed.
+  ofA.field("bio").focus();
+  ofA.field("bio").set("hi");
+  const result = answered(made, ofA.submit());
+  expect([ofA.submitting, ofA.field("email").touched]).toEqual([true, true]);
+  expect(await result).toEqual({ ok: true, answer: { account: 1 } });
+  const value = { email: "ada@x.fast", password: "secret", bio: "hi", bioLeft: 18, edits: 3, checked: true };
+  expect(submitted).toEqual([{ value, user: a.user.get()?.id, id: expect.any(String) }]);
+  expect([ofA.submitted, ofB.submitted, ofB.answer, ofA.submitting, ofB.submitting]).toEqual([
+    true,
+    true,
+    { account: 1 },
+    false,
+    false,
+  ]);
+
+  ofA.field("bio").set("bad");
+  expect(await answered(made, ofA.submit())).toEqual({ ok: false, errors: { bio: ["rule"] } });
+  expect([ofA.field("bio").errors, ofA.submitted, submitted.length]).toEqual([["rule"], false, 1]);
+  ofA.field("bio").set("good");
+  await world.advance(200);
+  expect(ofA.field("bio").error).toBeUndefined();
+
+  // Who does not ask the schema first is answered by the server's.
+  const peer = await world.ours();
+  const ask = { topic: "signup/7", what: "submit", id: "x", again: true, private: { password: "no", bio: "ignored" } };
+  expect(await peer.ask("[:form/ask", `${text(ask)}]`)).toEqual({ status: "refused", errors: { password: ["too short"] } });
+  const server = await forms.open({ draft: "7" });
+  server.set("email", "taken@x.fast");
+  await world.advance(500);
+  // The verdict is awaited here, too: nothing is run on an old one.
+  expect(await answered(made, ofA.submit())).toEqual({ ok: false, errors: { email: ["taken"] } });
+  expect(submitted).toHaveLength(1);
+});
+
+test("SUBMIT1 and SUBMIT8 what the schema refuses here, and an undecided conflict, is not asked", async () => {
+  const made = open();
+  const { world, submitted } = made;
+  const { ofA, ofB } = await two(made);
+  expect(await ofA.submit()).toEqual({ ok: false, errors: { email: ["not an address"], password: ["too short"] } });
+  expect(ofA.field("email").touched).toBe(true);
+  await fill(made, ofA);
+  ofA.field("bio").focus();
+  ofA.field("bio").set("mine");
+  await world.advance(200);
+  ofB.field("bio").set("theirs");
+  await world.advance(200);
+  expect(await ofA.submit()).toMatchObject({ ok: false, errors: {}, error: { code: "conflict" } });
+  ofA.field("bio").conflict?.takeTheirs();
+  expect(await answered(made, ofA.submit())).toMatchObject({ ok: true });
+  expect(submitted[0]?.value).toMatchObject({ bio: "theirs" });
+});
+
+test("SUBMIT2 a second click, and somebody else's, is the same submission", async () => {
+  let go = (): void => {};
+  const made = open({
+    onSubmit: async ({ value }) => {
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      return { account: value.bio?.length ?? 0 };
+    },
+  });
+  const { ofA, ofB } = await two(made);
+  await fill(made, ofA, "once");
+  ofB.field("password").set("other secret");
+  const clicks = [ofA.submit(), ofA.submit(), ofB.submit()];
+  expect(clicks[0]).toBe(clicks[1]);
+  await made.world.advance(500);
+  expect([ofA.submitting, ofB.submitting]).toEqual([true, true]);
+  go();
+  expect(await answered(made, Promise.all(clicks))).toEqual(Array(3).fill({ ok: true, answer: { account: 4 } }));
+});
+
+test("SUBMIT3 without an answer it is asked for again over the next line, and done once", async () => {
+  const starts: string[] = [];
+  let go = (): void => {};
+  const made = open({
+    onSubmit: async ({ id }) => {
+      starts.push(id);
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      return { account: 7 };
+    },
+  });
+  const { world } = made;
+  const { a, ofA } = await two(made);
+  await fill(made, ofA);
+  const result = ofA.submit();
+  await world.advance(100);
+  expect(starts).toHaveLength(1);
+  a.reconnect();
+  await world.advance(3000);
+  go();
+  expect(await answered(made, result)).toEqual({ ok: true, answer: { account: 7 } });
+  expect(starts).toHaveLength(1);
+
+  // One that is asked for while the line is down waits for it; one that gets no answer in time says so, and goes on under its id.
+  ofA.field("bio").set("x");
+  const short = formOn(a, seven, { submitTimeoutMs: 5000 });
+  a.disconnect();
+  const late = short.submit();
+  await world.advance(6000);
+  expect(await late).toMatchObject({ ok: false, error: { code: "timeout" } });
+  a.connect();
+  const again = ofA.submit();
+  await world.advance(3000);
+  go();
+  expect(await answered(made, again)).toMatchObject({ ok: true });
+  expect(starts).toHaveLength(2);
+});
+
+test("SUBMIT6 a form is submitted while its values are those that were; a change ends that, and a reset, for everybody", async () => {
+  const made = open({ onChange: () => {} });
+  const { world, submitted } = made;
+  const { ofA, ofB } = await two(made);
+  await fill(made, ofA);
+  await answered(made, ofA.submit());
+  expect(await ofB.submit()).toEqual({ ok: true, answer: { account: 1 } });
+  ofB.field("bio").set("changed");
+  await world.advance(200);
+  expect([ofA.submitted, ofB.submitted, ofA.answer]).toEqual([false, false, undefined]);
+  ofB.field("bio").set("");
+  await world.advance(200);
+  expect(ofA.submitted).toBe(true);
+  expect(submitted).toHaveLength(1);
+  // A new password is another submission.
+  ofA.field("password").set("secret 2");
+  expect(ofA.submitted).toBe(false);
+  expect(await answered(made, ofA.submit())).toEqual({ ok: true, answer: { account: 2 } });
+  ofA.reset();
+  await world.advance(200);
+  expect([ofB.get(), ofB.submitted, ofA.field("email").touched]).toEqual([{ email: "", bio: "", bioLeft: 20 }, false, false]);
+  expect(ofA.get()).toEqual(ofB.get());
+  // The same once more is another one.
+  await fill(made, ofA);
+  expect(await answered(made, ofA.submit())).toEqual({ ok: true, answer: { account: 3 } });
+  expect(world.errors).toEqual([]);
+});
+
+test("SUBMIT7 onSubmit refuses by field or by error, and what it throws otherwise is nobody's but the server's", async () => {
+  let how = "";
+  const made = open({
+    onSubmit: ({ error }) => {
+      if (how === "error") error("email", "not today");
+      if (how === "code") throw new SyncError("app/no", "No.", { data: { until: 5 } });
+      if (how === "throw") throw new Error("secret of the server");
+      return how === "bad" ? ({ account: Symbol("no value") } as never) : { account: 1 };
+    },
+  });
+  const { world } = made;
+  const { ofA, ofB } = await two(made);
+  await fill(made, ofA);
+  const submit = (next: string) => {
+    how = next;
+    return answered(made, ofA.submit());
+  };
+  expect(await submit("error")).toEqual({ ok: false, errors: { email: ["not today"] } });
+  expect([ofA.field("email").errors, ofB.field("email").errors, ofA.submitted]).toEqual([["not today"], [], false]);
+  expect(await submit("code")).toMatchObject({ ok: false, errors: {}, error: { code: "app/no", data: { until: 5 } } });
+  expect(await submit("throw")).toMatchObject({ ok: false, error: { code: "handler-failed", message: "The handler failed." } });
+  expect(await submit("bad")).toEqual({ ok: true, answer: null });
+  expect(world.errors).toHaveLength(2);
+});
+
+test("SUBMIT8 a form remembers 16 submissions", async () => {
+  const made = open();
+  const { world } = made;
+  const { ofA } = await two(made);
+  await fill(made, ofA);
+  const peer = await world.ours();
+  const ask = (id: string): Promise<unknown> => {
+    const data = { topic: "signup/7", what: "submit", id, again: true, private: { password: "secret" } };
+    return peer.ask("[:form/ask", `${text(data)}]`);
+  };
+  for (let i = 0; i < 20; i++) {
+    await ask(`id${i}`);
+    await world.advance(10);
+  }
+  expect(made.submitted).toHaveLength(20);
+  expect(await ask("id5")).toEqual({ status: "accepted", answer: { account: 6 } });
+  expect(made.submitted).toHaveLength(20);
+  expect(await ask("id3")).toEqual({ status: "accepted", answer: { account: 21 } });
+});
+
+interface Life {
+  readonly starts: string[];
+  wait: boolean;
+}
+
+/** A server on a disk, and pages that keep what they wrote. */
+function stored() {
+  const world = simulate({
+    seed: 1,
+    storage: true,
+    outbox: true,
+    model: (): Life => ({ starts: [], wait: false }),
+    onError: () => {},
+    install: (sync, life) =>
+      form(sync, signup, {
+        fields: { email: { validate: (email, { error }) => void (email.startsWith("taken") && error("taken")) } },
+        onSubmit: async ({ id }) => {
+          life.starts.push(id);
+          if (life.wait) await new Promise(() => {});
+          return { account: life.starts.length };
+        },
+      }),
+    open: (client) => {
+      const of = formOn(client, seven) as ClientForm<Signup, { account: number }>;
+      of.keep();
+      return of;
+    },
+  });
+  return world;
+}
+
+test("SUBMIT4 and FORM8 a server that dies answers as before when it is back, and knows what was typed", async () => {
+  const world = stored();
+  const ada = world.client({ user: { id: "ada" } });
+  await world.settle();
+  ada.app.field("email").set("ada@x");
+  ada.app.field("password").set("secret");
+  await world.settle();
+  const result = ada.app.submit();
+  await world.advance(2000);
+  expect(await result).toEqual({ ok: true, answer: { account: 1 } });
+  const [id] = world.model.starts;
+  world.server.crash("power", 500);
+  await world.settle();
+  expect([ada.app.submitted, ada.app.answer, ada.app.field("email").value]).toEqual([true, { account: 1 }, "ada@x"]);
+  const bob = world.client({ user: { id: "bob" } });
+  await world.settle();
+  expect(bob.app.submitted).toBe(true);
+  // Asked for again under its id, as if the answer had been lost.
+  const again = { topic: "signup/7", what: "submit", id, again: true, private: { password: "secret" } };
+  expect(await world.until(ada.client.request("form/ask", again))).toEqual({ status: "accepted", answer: { account: 1 } });
+  expect(world.model.starts).toHaveLength(1);
+  // Verdicts are made anew.
+  bob.app.field("email").set("taken@x");
+  await world.settle();
+  world.server.crash("kill", 500);
+  await world.settle();
+  await world.advance(1000);
+  expect(ada.app.field("email").errors).toEqual(["taken"]);
+});
+
+test("SUBMIT5 one that the server's end cut off is not done again: its outcome is unknown", async () => {
+  const world = stored();
+  const ada = world.client({ user: { id: "ada" } });
+  await world.settle();
+  ada.app.field("email").set("ada@x");
+  ada.app.field("password").set("secret");
+  await world.settle();
+  world.model.wait = true;
+  const result = ada.app.submit();
+  await world.advance(1000);
+  expect(world.model.starts).toHaveLength(1);
+  world.model.wait = false;
+  world.server.crash("power", 500);
+  expect(await world.until(result)).toMatchObject({ ok: false, error: { code: "closed" } });
+  expect([world.model.starts.length, ada.app.submitted]).toEqual([1, false]);
+  // Whoever wants it all the same presses the button again.
+  expect(await world.until(ada.app.submit())).toEqual({ ok: true, answer: { account: 2 } });
+});
+
+test("FIELD9 what was typed is back after a reload, and nothing private is", async () => {
+  const world = stored();
+  const ada = world.client({ user: { id: "ada" } });
+  const bob = world.client({ user: { id: "bob" } });
+  await world.settle();
+  ada.offline();
+  const bio = ada.app.field("bio");
+  bio.focus();
+  for (const typed of ["w", "wr", "written offline"]) bio.set(typed);
+  ada.app.field("password").set("top secret");
+  await world.advance(1000);
+  expect(bob.app.field("bio").value).toBe("");
+  ada.crash(500);
+  await world.advance(1000);
+  ada.online();
+  await world.settle();
+  expect([ada.lives, ada.app.field("bio").value, ada.app.field("password").value]).toEqual([2, "written offline", undefined]);
+  expect(bob.app.field("bio").value).toBe("written offline");
+  expect(JSON.stringify((await world.stored("signup/7")).entries)).not.toContain("top secret");
+});
