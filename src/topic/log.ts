@@ -4,7 +4,7 @@
  * Always: offsets count from 1 and grow by 1 within an epoch; a record once stored is never changed;
  * `onRecords` tells records in order, each once, including this opener's own, and only those that are as durable as
  * the topic was opened for; what was answered with anything but `stored` is not in the log and never will be.
- * Rules: docs/protocol/storage.md LOG1-LOG16 and test/contracts/log.ts.
+ * Rules: docs/protocol/storage.md LOG1-LOG16 and src/testing/contracts/log.ts.
  */
 import type { Env } from "../core/env.ts";
 import type { SyncError } from "../core/errors.ts";

@@ -3,7 +3,7 @@
  *
  * Always: frames arrive whole and in order while the connection lives; `onClose` is called exactly once,
  * last, whoever closed; nothing is called back before the call that causes it returned.
- * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15 and test/contracts/transport.ts.
+ * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15 and src/testing/contracts/transport.ts.
  */
 
 /** One message on its way out. One Frame may go to many transports, so its content must not change. */

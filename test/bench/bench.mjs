@@ -3,7 +3,7 @@
  * `npm run bench`: the benches that need nothing but the root's dependencies, ours beside raw `ws`, in one table.
  * Peers join in where they are installed (`npm install` in this folder; README.md says how).
  *
- *     node test/bench/bench.mjs [fanout fanout1k rpc idle codec lww] [--quick] [--rounds n] [--conns n] [--json file] [--md file]
+ *     node test/bench/bench.mjs [fanout fanout1k rpc idle codec lww yjs-relay yjs-load] [--quick] [--rounds n] [--conns n] [--json file] [--md file]
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -23,6 +23,8 @@ const wanted = {
   idle: ["ws", "socketio", "hocuspocus", "y-websocket2"],
   codec: ["json", "edn-data"],
   lww: ["limit-lww"],
+  "yjs-relay": ["ws-relay", "hocuspocus", "y-websocket2"],
+  "yjs-load": ["limit-yrelay", "hocuspocus", "y-websocket2"],
 };
 
 const isInstalled = (target) => {

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { createHybridClock } from "../../dist/src/core/hlc.js";
-import { defineShared, Keyword } from "../../dist/src/index.js";
+import { defineDoc, defineShared, Keyword } from "../../dist/src/index.js";
 import { sharedOp } from "../../dist/src/kind/shared.js";
 import { SharedTree } from "../../dist/src/kind/shared-tree.js";
 import { entriesMark as compactMark, readEntries } from "../../dist/src/session/messages/entries.js";
@@ -21,13 +21,22 @@ const unlimited = { perSecond: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_
 /** What `lww` writes. */
 export const map = defineShared("bench-map", { initial: {} });
 
-async function startServer({ bench } = {}) {
+/** What `yjs-relay` and `yjs-load` edit. */
+export const documents = defineDoc("bench-doc/:id");
+
+async function startServer({ bench, docFile } = {}) {
   const { channel, createServer, shared } = await import("../../dist/src/server/index.js");
   const { defineChannel } = await import("../../dist/src/index.js");
   const limits = { messages: unlimited, bytes: unlimited, newTopics: unlimited };
-  const sync = createServer({ limits, ...(bench === "lww" && { packer: msgpack() }) });
+  const sync = createServer({ limits, ...(/^(lww|yjs)/.test(bench ?? "") && { packer: msgpack() }) });
   channel(sync, defineChannel("bench/:room"));
   shared(sync, map);
+  if (bench?.startsWith("yjs")) {
+    const { doc } = await import("../../dist/src/server/doc/index.js");
+    const { readFile } = await import("node:fs/promises");
+    const stored = docFile ? new Uint8Array(await readFile(docFile)) : undefined;
+    doc(sync, documents, { onLoadDocument: () => stored });
+  }
   sync.on("bench/get", ({ data }) => ({ ok: true, n: data.n }));
   return { port: await sync.listen(0, { host: "127.0.0.1", path: "/" }) };
 }
@@ -140,15 +149,12 @@ async function connectClient({ port, onEvent, onClose }) {
   };
 }
 
-/** The map of `lww`: our tree and clock over a lean line, in MessagePack and compact frames. */
-async function connectKv({ port }) {
+/** A lean line in MessagePack and compact frames, subscribed to one topic. */
+async function joinTopic({ port, topic, kind, onWelcome, onSnapshot, onEntry }) {
   const wire = msgpack();
-  const tree = new SharedTree({});
-  const clock = createHybridClock(Date.now, "");
   const callbacks = new Map();
   let nextCallback = 1;
   let seq = 1;
-  let topic = 0;
   let parts = [];
   let welcome;
   let loaded;
@@ -164,25 +170,27 @@ async function connectKv({ port }) {
     line.send(wire.pack([value, callback]));
   };
   const ask = (id, data) => new Promise((resolve) => send([kw(id), data], resolve));
-  const apply = (entry) => clock.see(tree.apply(entry).stamp);
   const hear = (event) => {
     const name = event?.[0]?.name;
     if (name === "chsk/ws-ping") send([kw("chsk/ws-pong")]);
     else if (name === "chsk/handshake") welcome();
-    else if (name === "sync/snapshot") {
+    else if (name === "sync/reject") {
+      console.error("rejected:", event[1][2]);
+      process.exit(3);
+    } else if (name === "sync/snapshot") {
       parts.push(Buffer.from(event[1][4]));
       if (!event[1][3]) return;
-      tree.load(wire.unpack(Buffer.concat(parts)));
+      onSnapshot(wire.unpack(Buffer.concat(parts)));
       parts = [];
       loaded();
-    } else if (name === "sync/entries") for (const entry of event[1][2]) apply(entry);
+    } else if (name === "sync/entries") for (const entry of event[1][2]) onEntry(entry);
   };
   const line = await leanConnect({
     port,
     path: `/?client-id=${randomUUID()}&sync=1`,
     onMessage(payload) {
       if (payload[0] === compactMark) {
-        for (const entry of readEntries(payload, (bytes) => wire.unpack(bytes))[2]) apply(entry);
+        for (const entry of readEntries(payload, (bytes) => wire.unpack(bytes))[2]) onEntry(entry);
         return;
       }
       const [value, callback] = wire.unpack(payload);
@@ -197,17 +205,55 @@ async function connectKv({ port }) {
     },
   });
   await handshake;
-  const { replica } = await ask("sync/hello", { v: 1, session: null, token: null, binary: true });
-  clock.node = replica;
-  const [{ id }] = await ask("sync/subscribe", [{ topic: map.topic, kind: "shared", since: null, read: true }]);
-  topic = id;
+  const hello = await ask("sync/hello", { v: 1, session: null, token: null, binary: true });
+  onWelcome?.(hello);
+  const [{ id }] = await ask("sync/subscribe", [{ topic, kind, since: null, read: true }]);
   await snapshot;
   return {
-    set: (key, value) => send([kw("sync/write"), [topic, seq++, [sharedOp(clock.next(), [{ path: [key], value }])]]]),
+    write: (op) => send([kw("sync/write"), [id, seq++, [op]]]),
+    bytesIn: () => line.bytesIn,
+    close: () => line.close(),
+  };
+}
+
+/** The map of `lww`: our tree and clock over a lean line. */
+async function connectKv({ port }) {
+  const tree = new SharedTree({});
+  const clock = createHybridClock(Date.now, "");
+  const line = await joinTopic({
+    port,
+    topic: map.topic,
+    kind: "shared",
+    onWelcome({ replica }) {
+      clock.node = replica;
+    },
+    onSnapshot: (snapshot) => tree.load(snapshot),
+    onEntry: (entry) => clock.see(tree.apply(entry).stamp),
+  });
+  return {
+    set: (key, value) => line.write(sharedOp(clock.next(), [{ path: [key], value }])),
     get: (key) => tree.value[key],
     size: () => Object.keys(tree.value).length,
     close: () => line.close(),
   };
+}
+
+/** Raw Yjs updates, without a document on the load side. */
+async function connectDoc({ port, doc, onUpdate }) {
+  let first = 0;
+  const line = await joinTopic({
+    port,
+    topic: documents({ id: doc }).topic,
+    kind: "doc",
+    onSnapshot([updates]) {
+      const [update = new Uint8Array([0, 0]), ...more] = updates;
+      first = update.length;
+      onUpdate(update, true);
+      for (const each of more) onUpdate(each, false);
+    },
+    onEntry: (entry) => onUpdate(entry instanceof Uint8Array ? entry : entry[0], false),
+  });
+  return { synced: Promise.resolve(first), sendUpdate: line.write, bytesIn: line.bytesIn, close: line.close };
 }
 
 /** To and from UTF-8 bytes, as a server does. */
@@ -218,6 +264,7 @@ export default {
   startServer,
   connectClient,
   connectKv,
+  connectDoc,
   codecs: {
     edn: overBytes(edn()),
     json: overBytes(json()),

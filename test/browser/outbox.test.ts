@@ -5,8 +5,9 @@ import { build } from "esbuild";
 import type { Browser, BrowserContext, Page as Tab } from "playwright-core";
 import { channel, createServer } from "sente-sync/server";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { Row } from "../../src/client/storage/store.ts";
-import { clientStorageContract, type RemoteRecord, type StorageClient } from "../contracts/client-storage.ts";
+import type { OutboxRecord, Row } from "../../src/client/storage/store.ts";
+import { type ErrorCode, SyncError } from "../../src/core/errors.ts";
+import { type OutboxClient, outboxContractSuite } from "../../src/testing/contracts/outbox.ts";
 import { chromiumPath, launchChromium } from "../support/chromium.ts";
 import type { Page } from "./outbox-page.ts";
 
@@ -60,12 +61,15 @@ async function openTab(context: BrowserContext): Promise<Tab> {
   return tab;
 }
 
-async function openStore(context: BrowserContext, leaseMs: number): Promise<StorageClient> {
+async function openStore(context: BrowserContext, leaseMs: number): Promise<OutboxClient> {
   const tab = await openTab(context);
   await call(tab, "open", leaseMs);
-  const remote = (n: number): RemoteRecord => ({
+  const remote = (n: number): OutboxRecord => ({
     load: async () => (await call<{ value: Row[] }>(tab, "record", n, "load")).value,
-    save: async (changes) => (await call<{ code?: string }>(tab, "record", n, "save", changes)).code,
+    async save(changes) {
+      const { code } = await call<{ code?: string }>(tab, "record", n, "save", changes);
+      if (code !== undefined) throw new SyncError(code as ErrorCode, "The tab says so.");
+    },
     release: async () => void (await call(tab, "record", n, "release")),
     remove: async () => void (await call(tab, "record", n, "remove")),
   });
@@ -81,15 +85,21 @@ async function openStore(context: BrowserContext, leaseMs: number): Promise<Stor
 }
 
 describe.skipIf(isMissing)("a real browser", () => {
-  clientStorageContract("IndexedDB with Web Locks", async () => {
-    const context = await browser.newContext();
-    return { open: () => openStore(context, 0), deadAfterMs: 1000, dispose: () => context.close() };
+  describe("IndexedDB with Web Locks: client storage", () => {
+    const suite = outboxContractSuite(async () => {
+      const context = await browser.newContext();
+      return { open: () => openStore(context, 0), deadAfterMs: 1000, dispose: () => context.close() };
+    });
+    for (const { name, run } of suite) test(name, run);
   });
 
-  clientStorageContract("IndexedDB with leases", async () => {
-    const context = await browser.newContext();
-    await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
-    return { open: () => openStore(context, 3000), deadAfterMs: 3000, dispose: () => context.close() };
+  describe("IndexedDB with leases: client storage", () => {
+    const suite = outboxContractSuite(async () => {
+      const context = await browser.newContext();
+      await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+      return { open: () => openStore(context, 3000), deadAfterMs: 3000, dispose: () => context.close() };
+    });
+    for (const { name, run } of suite) test(name, run);
   });
 
   async function createWorld() {

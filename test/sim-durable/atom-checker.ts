@@ -2,7 +2,7 @@
  * What became of the values of one durable atom, and whether its readers were told those and nothing else. Values are unique texts.
  *
  * Always: it is judged at the end, by what the log has; the first thing that is wrong is the first finding.
- * Rules: docs/reliability.md DURABLE9-DURABLE11.
+ * Rules: docs/reliability.md DURABLE1, DURABLE5, DURABLE7, DURABLE8.
  */
 import type { Level } from "./channel-checker.ts";
 import type { Notes } from "./notes.ts";

@@ -2,9 +2,9 @@
  * Histories of one durable atom: the server updates it, pages read it, and everything breaks: lines, pages, the server, its disk.
  *
  * Always: the options of a seed are drawn before anything runs; what is drawn here is limits and timings, faults are `simulate`'s.
- * Rules: docs/reliability.md DURABLE9-DURABLE11.
+ * Rules: docs/reliability.md DURABLE1, DURABLE5, DURABLE7, DURABLE8.
  */
-import { defineAtom, isSyncError } from "sente-sync";
+import { defineAtom } from "sente-sync";
 import { type Client, type ClientAtom, atom as clientAtom } from "sente-sync/client";
 import { atom, type Server, type ServerAtom, type ServerAtomOptions } from "sente-sync/server";
 import { createRng, type Rng, type SimulateOptions, type VirtualClock } from "sente-sync/testing";
@@ -14,6 +14,7 @@ import { AtomChecker } from "./atom-checker.ts";
 import type { Level } from "./channel-checker.ts";
 import { drawLimits } from "./limits.ts";
 import { Notes } from "./notes.ts";
+import { onError } from "./reports.ts";
 
 interface State {
   n: number;
@@ -123,10 +124,7 @@ export function atomHistory(seed: number | string, level: Level): SimulateOption
       reconnect: ({ client }) => client.client.reconnect(),
       reload: ({ client }) => client.crash(0),
     },
-    onError(error, where) {
-      if (!isSyncError(error) || !["read-only", "closed"].includes(error.code))
-        throw new Error(`${where}: ${String(error)}`, { cause: error });
-    },
+    onError,
     unsettled({ clients }) {
       const page = clients.find(({ app }) => app.state.status.get() !== "live");
       return page && `${page.name} has not subscribed`;

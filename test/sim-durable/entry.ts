@@ -5,12 +5,12 @@
  * Always: while histories run, the process has no clock, timers or randomness but those of the simulation.
  */
 import { withoutWorld } from "../sim/traps.ts";
-import { type Kind, runHistories } from "./histories.ts";
+import { runHistories } from "./histories.ts";
 
 async function main(): Promise<void> {
-  const [kind, ...numbers] = process.argv.slice(2);
+  const [kind = "", ...numbers] = process.argv.slice(2);
   const [from = 1, count = 1, maxFailures = 1, shrinkRuns = 0] = numbers.map(Number);
-  const summary = await withoutWorld(() => runHistories({ kind: kind as Kind, from, count, maxFailures, shrinkRuns }));
+  const summary = await withoutWorld(() => runHistories({ kind, from, count, maxFailures, shrinkRuns }));
   process.stdout.write(JSON.stringify(summary));
 }
 

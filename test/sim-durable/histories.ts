@@ -5,14 +5,29 @@
  */
 import { type SimulateOptions, SimulationFailure, type SimulationReport, simulate } from "sente-sync/testing";
 import { atomHistory } from "./atom-history.ts";
+import type { Limits } from "./bundles.ts";
 import { channelHistory } from "./channel-history.ts";
+import { inboxHistory } from "./inbox-history.ts";
 import type { Notes } from "./notes.ts";
+import { sharedHistory } from "./shared-history.ts";
+import { storeHistory } from "./store-history.ts";
 
-export const kinds = ["channel-strict", "channel-relaxed", "atom-strict", "atom-relaxed"] as const;
-export type Kind = (typeof kinds)[number];
+/** Runs the history of a seed; spends so many runs on a shorter tape, should it fail. */
+type History = (seed: number | string, shrinkRuns: number) => Promise<Outcome>;
+
+/** What there are histories of, by name. All run in every tier. */
+export const kinds: ReadonlyMap<string, History> = new Map([
+  ["channel-strict", of((seed) => channelHistory(seed, "strict"))],
+  ["channel-relaxed", of((seed) => channelHistory(seed, "relaxed"))],
+  ["atom-strict", of((seed) => atomHistory(seed, "strict"))],
+  ["atom-relaxed", of((seed) => atomHistory(seed, "relaxed"))],
+  ["inbox", of(inboxHistory)],
+  ["shared", of(sharedHistory)],
+  ["store", of(storeHistory)],
+]);
 
 export interface Failure {
-  readonly kind: Kind;
+  readonly kind: string;
   readonly seed: number;
   readonly message: string;
   /** The last steps of its shortest tape. */
@@ -38,8 +53,14 @@ export interface Summary {
   readonly cpuMs: number;
 }
 
+/** The seeds of `npm test`, of each kind, by limits. */
+export const quickTier: Readonly<Record<Limits, readonly [from: number, count: number]>> = {
+  default: [41, 100],
+  tight: [141, 100],
+};
+
 export interface Range {
-  readonly kind: Kind;
+  readonly kind: string;
   readonly from: number;
   readonly count: number;
   /** Stops after so many failures. */
@@ -54,9 +75,14 @@ export interface Outcome {
   readonly notes: Notes;
 }
 
-export async function runHistory(kind: Kind, seed: number | string, shrinkRuns: number): Promise<Outcome> {
-  const [name, level] = kind.split("-") as ["channel" | "atom", "strict" | "relaxed"];
-  return name === "channel" ? run(channelHistory(seed, level), shrinkRuns) : run(atomHistory(seed, level), shrinkRuns);
+export async function runHistory(kind: string, seed: number | string, shrinkRuns: number): Promise<Outcome> {
+  const history = kinds.get(kind);
+  if (!history) throw new Error(`There are no histories of ${kind}.`);
+  return history(seed, shrinkRuns);
+}
+
+function of<S, C, M extends { readonly notes: Notes }>(optionsOf: (seed: number | string) => SimulateOptions<S, C, M>): History {
+  return (seed, shrinkRuns) => run(optionsOf(seed), shrinkRuns);
 }
 
 async function run<S, C, M extends { readonly notes: Notes }>(

@@ -4,7 +4,7 @@
 import { defineAtom, defineChannel, type } from "sente-sync";
 import { atom, type Client, type ClientOptions, channel, createClient, type Gap, type Receipt } from "sente-sync/client";
 import { createServer, type ServerOptions, atom as serveAtom, channel as serveChannel } from "sente-sync/server";
-import { createNetwork, createVirtualClock, type Faults } from "sente-sync/testing";
+import { type Faults, memoryNetwork, virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { createMiddlebox, type Middlebox } from "./middlebox.ts";
 
@@ -14,8 +14,8 @@ const roomRef = defineChannel("room", { events: { said: type<string>() } });
 type Words = { n: number; list: string[] };
 
 function createStage(faults: Partial<Faults> = {}, retention: { maxEntries?: number } = {}) {
-  const clock = createVirtualClock({ seed: 1 });
-  const network = createNetwork({ clock, faults: { latencyMs: 0, ...faults } });
+  const clock = virtualClock({ seed: 1 });
+  const network = memoryNetwork({ clock, faults: { latencyMs: 0, ...faults } });
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
   const stage = {

@@ -36,7 +36,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "the epoch is ignored when a reader subscribes again",
-    [{ file: "src/server/subscribe.ts", text: "(since.epoch === null || since.epoch === topic.epoch)", instead: "true" }],
+    [{ file: "src/server/subscribe.ts", text: "(since.epoch === null || since.epoch === feed.epoch)", instead: "true" }],
   ],
   [
     "a restarted server goes on in the old epoch",
@@ -112,7 +112,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "a slow reader is told a gap that is one too long",
-    [{ file: "src/server/connection.ts", text: '[topic.epoch, at], "overtaken"', instead: '[topic.epoch, at + 1], "overtaken"' }],
+    [{ file: "src/server/connection.ts", text: '[feed.epoch, at], "overtaken"', instead: '[feed.epoch, at + 1], "overtaken"' }],
   ],
   [
     "what a reader has is told again when another one goes back",

@@ -5,7 +5,7 @@
  * Always: the same plan gives the same history, to the last byte.
  * Rules: docs/protocol/resume.md RESUME1-RESUME9.
  */
-import { createNetwork, createVirtualClock, type Network, type VirtualClock } from "sente-sync/testing";
+import { memoryNetwork, type Network, type VirtualClock, virtualClock } from "sente-sync/testing";
 import { Checker, type Finding, type States } from "./checker.ts";
 import { createMiddlebox } from "./middlebox.ts";
 import { opTable } from "./ops.ts";
@@ -42,8 +42,8 @@ const liveMs = 30_000;
 const heldBytes = 65_536 * 3;
 
 export async function runPlan(plan: Plan, onTrace?: (atMs: number, node: string, what: string) => void): Promise<Report> {
-  const clock = createVirtualClock({ seed: plan.seed, ...(onTrace ? { onTrace } : {}) });
-  const network = createNetwork({ clock, faults: "swarm" });
+  const clock = virtualClock({ seed: plan.seed, ...(onTrace ? { onTrace } : {}) });
+  const network = memoryNetwork({ clock, faults: "swarm" });
   const checker = new Checker(() => clock.nowMs);
   const entries = (max: number): number => (plan.tailBytes < 1000 ? Number.NaN : max);
   checker.declare("state", entries(plan.stateTail));

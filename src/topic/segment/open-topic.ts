@@ -38,6 +38,8 @@ export class OpenTopic implements OpenLog {
   readonly #close: () => Promise<void>;
   #offset: number;
   #damage: SyncError | undefined;
+  /** Snapshots on their way to the disk. */
+  #saving = 0;
   /** Told, and not yet synced. */
   #unwritten: Told[] = [];
   readonly #listeners = new Set<(first: number, records: readonly LogRecord[]) => void>();
@@ -231,6 +233,7 @@ export class OpenTopic implements OpenLog {
     const sizes: number[] = [];
     const unpins: (() => void)[] = [];
     const count = Math.max(1, Math.ceil(state.length / pieceBytes));
+    this.#saving++;
     try {
       for (let index = 0; index < count; index++) {
         const piece = state.subarray(index * pieceBytes, (index + 1) * pieceBytes);
@@ -246,6 +249,7 @@ export class OpenTopic implements OpenLog {
         });
       }
     } finally {
+      this.#saving--;
       for (const unpin of unpins) unpin();
     }
     if (offset >= this.#offset) this.#damage = undefined;
@@ -273,7 +277,8 @@ export class OpenTopic implements OpenLog {
 
   #retain(): void {
     const { snapshot, saved } = this.topic;
-    const last = snapshot?.offset ?? (saved > 0 ? 0 : Number.POSITIVE_INFINITY);
+    // Nothing goes while the first snapshot is on its way: what came behind it is not in it.
+    const last = snapshot?.offset ?? (saved > 0 || this.#saving > 0 ? 0 : Number.POSITIVE_INFINITY);
     this.#kept.retain(this.#options.retention, last, this.#log.env);
     this.#log.catalog.forgetBefore(this.topic, this.#kept.first);
   }

@@ -1,0 +1,5 @@
+/** Mounts the Svelte page. */
+import { mount } from "svelte";
+import Board from "./whiteboard.svelte";
+
+mount(Board, { target: document.getElementById("page") as HTMLElement });
