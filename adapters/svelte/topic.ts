@@ -9,6 +9,7 @@ import type { Ref, RefOrName, StoreShape } from "sente-sync";
 import {
   atom as atomOf,
   type ClientShared,
+  type ClientStore,
   type Do,
   derived,
   shared as sharedOf,
@@ -64,22 +65,31 @@ export function shared<T, R>(...args: unknown[]): LiveShared<R | undefined, T> {
 type StoreRef<T, M> = OrGetter<Ref<"store", StoreShape<T, M>>>;
 
 /** A live value with what can be done to it. */
-export interface LiveStore<T, M> extends Live<T> {
+export interface LiveStore<R, M, S = R> extends Live<R> {
   /** The mutations of the store that the ref names now. */
   readonly do: Do<M>;
+  /** `undo`, `redo` and the rest, of the same store. */
+  readonly handle: ClientStore<S, M>;
+  readonly canUndo: Live<boolean>;
+  readonly canRedo: Live<boolean>;
 }
 
 /** The state, undefined until it is here; of the client given, or of the one that `setClient` set. */
-export function store<T, M>(client: AnyClient, ref: StoreRef<T, M>): LiveStore<T | undefined, M>;
-export function store<T, M, R>(client: AnyClient, ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M>;
-export function store<T, M>(ref: StoreRef<T, M>): LiveStore<T | undefined, M>;
+export function store<T, M>(client: AnyClient, ref: StoreRef<T, M>): LiveStore<T | undefined, M, T>;
+export function store<T, M, R>(client: AnyClient, ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M, T>;
+export function store<T, M>(ref: StoreRef<T, M>): LiveStore<T | undefined, M, T>;
 /** What `select` takes from the state; undefined until it is here. */
-export function store<T, M, R>(ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M>;
-export function store<T, M, R>(...args: unknown[]): LiveStore<R | undefined, M> {
+export function store<T, M, R>(ref: StoreRef<T, M>, select: (value: T) => R): LiveStore<R | undefined, M, T>;
+export function store<T, M, R>(...args: unknown[]): LiveStore<R | undefined, M, T> {
   const [client, ref, select = (value: T) => value] = withClient<[StoreRef<T, M>, ((value: T) => R)?]>(args);
   const handle = following(ref, (now) => storeOf<T, M>(client, now));
   const live = createLive(ref, () => derived(handle(), (value) => (value === undefined ? undefined : (select(value) as R))));
-  return Object.defineProperty(live, "do", { get: () => handle().do }) as LiveStore<R | undefined, M>;
+  return Object.defineProperties(live, {
+    do: { get: () => handle().do },
+    handle: { get: handle },
+    canUndo: { value: createLive(ref, () => handle().history.canUndo) },
+    canRedo: { value: createLive(ref, () => handle().history.canRedo) },
+  }) as LiveStore<R | undefined, M, T>;
 }
 
 /** How a topic is doing. It only looks: the topic is `idle` until something reads it. */

@@ -29,7 +29,11 @@ export const todos = defineStore("todos", {
     hit(draft) {
       draft.hits++;
     },
+    remove(draft, id: string) {
+      draft.items = draft.items.filter((item) => item.id !== id);
+    },
   },
+  undo: { add: ({ id }) => ["remove", id] },
 });
 
 export interface World {

@@ -55,7 +55,9 @@ test("DOC18 `synced` and `ready` tell when the server's state is here", async ()
 test("DOC18 a document that a server has rendered is there at once", async () => {
   const world = createWorld();
   await world.family.transact({ id: "1" }, (note) => note.getText("text").insert(0, "rendered"));
-  const hydrate = await world.sync.dehydrate({ user: { id: "ada", name: "" }, topics: [notes({ id: "1" })] });
+  const rendering = world.sync.dehydrate({ user: { id: "ada", name: "" }, topics: ["notes/1"] });
+  await world.advance(10);
+  const hydrate = await rendering;
   const note = clientDoc(world.client({ hydrate, autoConnect: false }), notes({ id: "1" }));
   expect([note.doc.getText("text").toString(), note.synced.get()]).toEqual(["rendered", true]);
 });

@@ -56,7 +56,7 @@ export interface Summary {
 /** The seeds of `npm test`, of each kind, by limits. */
 export const quickTier: Readonly<Record<Limits, readonly [from: number, count: number]>> = {
   default: [41, 100],
-  tight: [141, 100],
+  tight: [271, 100],
 };
 
 export interface Range {

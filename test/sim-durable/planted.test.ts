@@ -129,7 +129,7 @@ const bugs: readonly Bug[] = [
     [
       {
         file: "src/server/topic.ts",
-        text: 'if (result !== "stored") await (this.recovering ??= this.#recover());',
+        text: "if (recoveries === this.recoveries) await (this.recovering ??= this.#recover());",
         instead: "",
       },
     ],
@@ -188,12 +188,6 @@ const bugs: readonly Bug[] = [
     "a write of a session that was forgotten counts as new",
     "channel-strict",
     [{ file: "src/server/writes.ts", text: '(outcome === "unknown" && !resent)', instead: 'outcome === "unknown"' }],
-  ],
-  [
-    "a line that its client has given up may still write",
-    "channel-strict",
-    [{ file: "src/server/writes.ts", text: "if (line < session.writingLine) {", instead: "if (line < 0) {" }],
-    "default",
   ],
   [
     "a session's token is not checked",

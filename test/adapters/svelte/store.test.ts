@@ -19,6 +19,19 @@ test.each([Runes, Store])("a mutation is on the screen at once, and is there whe
   await until(() => expect([page.text, other.text]).toEqual(['"milk"', "1"]));
 });
 
+test("a call that its definition can undo is undone", async () => {
+  const world = createWorld();
+  const ada = world.client();
+  const texts = renderWith(ada, Runes, { make: () => store(todos, ({ items }) => items.map(({ text }) => text).join(" ")) });
+  const can = renderWith(ada, Runes, { make: () => store(todos).canUndo });
+  await until(() => expect([texts.text, can.text]).toEqual(['""', "false"]));
+  const { do: verbs, handle } = store(ada, todos);
+  verbs.add("milk");
+  await until(() => expect([texts.text, can.text]).toEqual(['"milk"', "true"]));
+  handle.undo();
+  await until(() => expect([texts.text, can.text]).toEqual(['""', "false"]));
+});
+
 test("what is on its way and what was rejected are live values", async () => {
   const world = createWorld();
   const client = world.client();
