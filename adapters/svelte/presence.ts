@@ -1,5 +1,6 @@
 /**
- * `sente-sync/svelte/presence`: `presence`, `pointer`, `typing`, `follow` and `presenter`. Who is in a room and what they do there, as live values.
+ * `sente-sync/svelte/presence`: `presence`, `pointer`, `typing`, `follow` and `presenter`, who is in a room and what they do there, as live
+ * values; and what draws them.
  *
  * Always: with data this client is a member from the mount of the component to its end; without, it only looks. A frame of the browser is
  * asked for only while a pointer moves.
@@ -24,6 +25,8 @@ import {
 import { onDestroy } from "svelte";
 import { type AnyClient, withClient } from "./client.ts";
 import { createLive, following, type Live, type OrGetter, whileMounted } from "./live.ts";
+
+export { avatarStack, cursors, type PresenceAction } from "./presence-parts.ts";
 
 type RoomRef<D, I, E extends ChannelEvents, S = unknown> = OrGetter<Ref<"presence", RoomShape<D, I, E, S>>>;
 

@@ -50,6 +50,7 @@ const packagePlaces: Record<string, readonly string[]> = {
   immer: ["src/kind/", "src/server/"],
   // Only behind the entries `doc` and `doc/server`.
   yjs: ["src/client/doc/", "src/server/doc/", "adapters/react/doc.ts", "adapters/svelte/doc.ts"],
+  "y-protocols": ["src/client/doc/"],
   react: ["adapters/react/"],
   svelte: ["adapters/svelte/"],
 };
@@ -97,6 +98,8 @@ export const browserEntries = [
   "./react/doc",
   "./react/presence",
   "./react/form",
+  "./dom",
+  "./element",
   "./svelte",
   "./svelte/doc",
   "./svelte/presence",

@@ -8,22 +8,9 @@
 import { type CSSProperties, createElement, Fragment, type ReactElement, type ReactNode } from "react";
 import type { ChannelEvents } from "sente-sync";
 import type { Pointer, PointerOptions, RoomUser } from "sente-sync/client";
+import { colorOf, initialsOf, nameOf } from "sente-sync/dom";
 import { type RoomRef, useRoomUsers } from "./hooks.ts";
 import { usePointer } from "./live.ts";
-
-/** A colour for that id, of 360 hues. */
-export function colorOf(id: string): string {
-  let hash = 0;
-  for (let at = 0; at < id.length; at++) hash = (hash * 31 + id.charCodeAt(at)) >>> 0;
-  return `hsl(${hash % 360} 70% 42%)`;
-}
-
-/** What somebody is called: the name in its data, or of its user, or its id. */
-function nameOf(user: unknown, data: unknown): string {
-  const { name } = (data ?? {}) as { readonly name?: unknown };
-  const { name: other, id } = user as { readonly name?: unknown; readonly id: string };
-  return typeof name === "string" ? name : typeof other === "string" ? other : id;
-}
 
 export interface CursorsProps<D, I, E extends ChannelEvents> extends PointerOptions {
   readonly of: RoomRef<D, I, E>;
@@ -120,14 +107,6 @@ export function AvatarStack<D, I, E extends ChannelEvents>(props: AvatarStackPro
   const rest = users.length - shown.length;
   if (rest > 0) shown.push(avatar(" ", `${rest} more`, `+${rest}`, "online", "hsl(0 0% 40%)", shown.length));
   return createElement("ul", { className, "aria-label": "Who is here", style: { ...stackStyle, ...style } }, shown);
-}
-
-function initialsOf(name: string): string {
-  const words = name.trim().split(/\s+/);
-  return [words[0], words.length > 1 ? words.at(-1) : ""]
-    .map((word = "") => word.slice(0, (word.codePointAt(0) ?? 0) > 0xffff ? 2 : 1))
-    .join("")
-    .toUpperCase();
 }
 
 const stackStyle: CSSProperties = { display: "flex", listStyle: "none", margin: 0, padding: 0 };

@@ -4,12 +4,14 @@
  * Always: it is read until the handle is closed; handles of one topic share its document.
  * Rules: docs/protocol/doc.md DOC17-DOC24.
  */
+import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { type RefOrName, toRef } from "../../core/definitions.ts";
 import type { Readable } from "../../core/store.ts";
 import { coreOf } from "../client.ts";
 import type { Receipt } from "../receipt.ts";
 import { type ValueHandle, valueHandle } from "../value-handle.ts";
+import { awarenessOf } from "./awareness.ts";
 import { ofOneYjs } from "./one-yjs.ts";
 import { docTopic } from "./topic.ts";
 
@@ -26,6 +28,11 @@ export interface ClientDoc extends ValueHandle<Y.Doc> {
   readonly doc: Y.Doc;
   /** All that the server had when it was last asked is in the document. */
   readonly synced: Readable<boolean>;
+  /**
+   * Who is at the document, and where: for bindings of editors. Who reads it, this client is seen from then on, while the document is
+   * read. Of the document now: another one where that was replaced.
+   */
+  readonly awareness: Awareness;
   /** Undoes what was edited here, whatever the type. */
   readonly undoManager: Y.UndoManager;
   /** Writes that the server has not answered. */
@@ -52,6 +59,7 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
   if (options.keep ?? true) handle.keep();
   return Object.defineProperties(handle, {
     doc: { get: () => own.doc, enumerable: true },
+    awareness: { get: () => awarenessOf(core, topic, own) },
     synced: { value: own.synced },
     pending: { value: own.pending },
     receipt: { get: () => own.receipt },

@@ -26,6 +26,7 @@ import type { Authorize } from "../grants.ts";
 import { type Published, publishTo, seeded } from "../published.ts";
 import type { Topic } from "../topic.ts";
 import { type Hosted, quiet } from "../topics.ts";
+import { type AwarenessUpdate, awareness } from "./awareness.ts";
 import { debounce } from "./debounce.ts";
 import { DocView, joined, seedUpdate } from "./view.ts";
 
@@ -52,6 +53,8 @@ export interface ServerDocOptions<P extends ParamValues = ParamValues> {
   readonly onChange?: (change: DocChange<P>) => void | Promise<void>;
   /** The same, for an application that keeps documents itself: `Y.encodeStateAsUpdate(document)`. */
   readonly onStoreDocument?: (change: DocChange<P>) => void | Promise<void>;
+  /** What somebody wants to show of itself; what it returns is shown instead. Throws SyncError to refuse. */
+  readonly onAwarenessUpdate?: (update: AwarenessUpdate<P>) => object | void;
   /** Default 2,000. */
   readonly debounceMs?: number;
   /** At the latest so long after the first change. Default 10,000. */
@@ -105,12 +108,18 @@ export function doc(
   const handle = declareKind<ServerDoc>(core, "doc", target, grants, (name, params, onHandle) =>
     hostDoc(core, name, params as never, options, onHandle),
   );
+  const { authorize, onAwarenessUpdate } = options;
+  const forget = awareness(server, target, { authorize, onAwarenessUpdate });
   if (typeof toRef("doc", target as Ref<"doc", unknown> | string) !== "function") return handle as ServerDoc;
   const family = handle as Family<ServerDoc, never>;
   const transact: DocFamily<never>["transact"] = async (params, run) => {
     await (await family.open(params)).transact(run).stored;
   };
-  return { ...family, transact };
+  const remove: DocFamily<never>["delete"] = (params) => {
+    family.delete(params);
+    forget(params);
+  };
+  return { ...family, transact, delete: remove };
 }
 
 /** Updates are joined when there are so many, or so much more of them than what they were joined to. */

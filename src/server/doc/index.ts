@@ -1,4 +1,5 @@
 /** `sente-sync/doc/server`: Yjs documents on a server. It needs the package `yjs`. */
 export type { DocLimits } from "../../kind/doc/authority.ts";
+export type { AwarenessUpdate } from "./awareness.ts";
 export { type DocChange, type DocContext, type DocFamily, doc, type ServerDoc, type ServerDocOptions } from "./doc.ts";
 export { seedUpdate } from "./view.ts";
