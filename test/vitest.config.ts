@@ -30,7 +30,7 @@ export default defineConfig({
           name: "node",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/adapters/{dom,element,react,svelte}/**", "test/bench/**", "**/node_modules/**"],
+          exclude: ["test/adapters/{element,react,svelte}/**", "test/bench/**", "**/node_modules/**"],
         },
       },
       {
@@ -42,7 +42,7 @@ export default defineConfig({
         test: {
           name: "dom",
           environment: "jsdom",
-          include: ["test/adapters/{dom,element,react,svelte}/**/*.test.{ts,tsx}"],
+          include: ["test/adapters/{element,react,svelte}/**/*.test.{ts,tsx}"],
         },
       },
     ],

@@ -44,9 +44,9 @@ const budgets = [
     external: [shared, /^react(-dom)?(\/|$)/],
   },
   {
-    name: "sente-sync/svelte/presence",
+    name: "sente-sync/svelte/presence, with what draws cursors and avatars",
     code: `export * from "sente-sync/svelte/presence";`,
-    maxBytes: 1.75 * kib,
+    maxBytes: 4 * kib,
     external: [shared, /^svelte(\/|$)/],
   },
   {
@@ -54,6 +54,17 @@ const budgets = [
     code: `export { atom, channel, getClient, listen, request, setClient, status } from "sente-sync/svelte";`,
     maxBytes: 1.5 * kib,
     external: [shared, /^svelte(\/|$)/],
+  },
+  {
+    name: "sente-sync/element",
+    code: `export * from "sente-sync/element";`,
+    maxBytes: 4.25 * kib,
+    external: [shared],
+  },
+  {
+    name: "a page with custom elements, all of it",
+    code: `import { defineElements } from "sente-sync/element"; defineElements();`,
+    maxBytes: 19.5 * kib,
   },
   {
     name: "sente-sync/react/form",

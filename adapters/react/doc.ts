@@ -23,7 +23,11 @@ export interface DocState {
   readonly doc: Y.Doc;
   readonly synced: boolean;
   readonly status: TopicStatus;
+  /** Who is at the document, and where. Who reads it, this client is seen from then on. */
+  readonly awareness: ClientDoc["awareness"];
   readonly undoManager: Y.UndoManager;
+  /** What was kept of it, where the server keeps versions. */
+  readonly versions: ClientDoc["versions"];
   readonly transact: ClientDoc["transact"];
 }
 
@@ -47,8 +51,14 @@ export function useDoc(ref: DocRef): DocState {
       synced,
       status,
       transact,
+      get awareness() {
+        return handle.awareness;
+      },
       get undoManager() {
         return handle.undoManager;
+      },
+      get versions() {
+        return handle.versions;
       },
     };
   }, [handle, current, synced, status]);

@@ -18,13 +18,17 @@ const sources = ["examples", "src", "adapters", "docs/guides", "package-lock.jso
 const maxKept = 3;
 
 const frame = "<!-- page -->";
+/** What a page has in its HTML, up to where it ends. */
+const framed = /<!-- page -->(?:([\s\S]*)<!-- end of page -->)?/;
 const favicon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%233457d5' stroke-width='3' stroke-linecap='round'%3E%3Cpath d='M4 8c4-6 12-6 16 0M4 16c4 6 12 6 16 0'/%3E%3C/svg%3E";
 
-const pages = new Map<string, () => string>([
+const pages = new Map<string, (content?: string) => string>([
   ["gallery/index.html", galleryPage],
   ["gallery/guide.html", () => guidePage(frame)],
-  ...examples.flatMap((example) => example.pages.map((page) => [page.html, () => examplePage(example, page)] as const)),
+  ...examples.flatMap((example) =>
+    example.pages.map((page) => [page.html, (content?: string) => examplePage(example, page, content)] as const),
+  ),
 ]);
 
 /** Puts around each page what all pages have. */
@@ -35,7 +39,7 @@ const layout: Plugin = {
     handler(html, { path }) {
       const page = pages.get(path.replace(/^\//, ""));
       const icon = { tag: "link", attrs: { rel: "icon", href: favicon }, injectTo: "head" as const };
-      return { html: html.replace(frame, () => page?.() ?? ""), tags: [icon] };
+      return { html: html.replace(framed, (_, content?: string) => page?.(content) ?? ""), tags: [icon] };
     },
   },
 };

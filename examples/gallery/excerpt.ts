@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Excerpt } from "./pages.ts";
 
 const folder = new URL("../", import.meta.url);
-const mark = /^\s*(?:\/\/|<!--|\{\/\*)\s*#(region|endregion)\b\s*([\w-]*)/;
+const mark = /^\s*(?:\/\/|<!--|\{?\/\*)\s*#(region|endregion)\b\s*([\w-]*)/;
 
 /** Throws where the file lacks a region, so that a page cannot show lines that are gone. */
 export function excerpt({ title, file, regions }: Excerpt): string {

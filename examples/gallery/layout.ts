@@ -54,15 +54,15 @@ const versions = ({ pages }: Example, shown?: Page): string =>
     .map((page) => `<a href="${pathOf(page.html)}"${page === shown ? ' aria-current="page"' : ""}>${page.framework}</a>`)
     .join("")}</nav>`;
 
-/** The page of an example: its script finds `<main id="page">` to fill. */
-export const examplePage = (example: Example, page: Page): string =>
+/** The page of an example: its script finds `<main id="page">` to fill, or what the HTML has there already. */
+export const examplePage = (example: Example, page: Page, content = ""): string =>
   `${bar(badge)}
   <div class="intro">
     <div class="title"><h1>${example.title}</h1>${versions(example, page)}</div>
     <p class="lead">${example.lead}</p>
     ${tools(example)}
   </div>
-  <main id="page" tabindex="-1"></main>
+  <main id="page" tabindex="-1">${content}</main>
   ${drawer(page)}`;
 
 /** A screenshot that the browser tests take; it is served as it is, not bundled. */

@@ -4,8 +4,10 @@ import type { Server } from "node:http";
 import { start as startBoard } from "../board/server.ts";
 import { start as startChat } from "../chat/keeper.ts";
 import { start as startDashboard } from "../dashboard/server.ts";
+import { start as startEditor } from "../editor/server.ts";
 import { start as startForm } from "../form/server.ts";
 import { start as startPeers } from "../peers/server.ts";
+import { start as startPresence } from "../presence/server.ts";
 import { start as startQuickStart } from "../quick-start/gallery.ts";
 import { start as startWhiteboard } from "../whiteboard/server.ts";
 
@@ -27,7 +29,7 @@ export interface Excerpt {
 export interface Page {
   /** The page's HTML below examples/. */
   readonly html: string;
-  readonly framework: "React" | "Svelte";
+  readonly framework: "React" | "Svelte" | "Plain HTML";
   readonly how: readonly Excerpt[];
 }
 
@@ -64,6 +66,15 @@ const formHow: readonly Excerpt[] = [
   { title: "What both sides share", file: "form/contract.ts", regions: ["contract"] },
   { title: "The server checks, counts and fills in", file: "form/server.ts", regions: ["serve"] },
 ];
+const presenceHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "presence/contract.ts", regions: ["contract"] },
+  { title: "The server", file: "presence/server.ts", regions: ["serve"] },
+];
+const editorHow: readonly Excerpt[] = [
+  { title: "What both sides share", file: "editor/contract.ts", regions: ["contract"] },
+  { title: "CodeMirror on the document", file: "editor/editor.ts", regions: ["editor"] },
+];
+const editorServer: Excerpt = { title: "The server", file: "editor/server.ts", regions: ["serve"] };
 const whiteboardHow: readonly Excerpt[] = [
   { title: "What both sides share", file: "whiteboard/contract.ts", regions: ["contract"] },
   { title: "A stroke is told while it is drawn, and written once", file: "whiteboard/tools.ts", regions: ["pen"] },
@@ -154,7 +165,11 @@ export const examples: readonly Example[] = [
       {
         html: "whiteboard/react.html",
         framework: "React",
-        how: [...whiteboardHow, { title: "The page", file: "whiteboard/react.tsx", regions: ["page", "client"] }, whiteboardServer],
+        how: [
+          ...whiteboardHow,
+          { title: "The page", file: "whiteboard/react.tsx", regions: ["page", "client"] },
+          whiteboardServer,
+        ],
       },
       {
         html: "whiteboard/svelte/index.html",
@@ -167,6 +182,66 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startWhiteboard,
+  },
+  {
+    name: "presence",
+    title: "Who reads this",
+    about: "An ordinary page with ten lines more: who is here, and where each of them points.",
+    lead: "Open a second window and point at something. Then close it, or cut its line: who is gone is gone, who is back was never away.",
+    kinds: ["presence"],
+    guide: "presence",
+    pages: [
+      {
+        html: "presence/react.html",
+        framework: "React",
+        how: [{ title: "The page", file: "presence/react.tsx", regions: ["page", "client"] }, ...presenceHow],
+      },
+      {
+        html: "presence/svelte/index.html",
+        framework: "Svelte",
+        how: [{ title: "The page", file: "presence/svelte/plan.svelte", regions: ["script", "markup"] }, ...presenceHow],
+      },
+      {
+        html: "presence/plain.html",
+        framework: "Plain HTML",
+        how: [
+          { title: "The page", file: "presence/plain.html", regions: ["page"] },
+          { title: "Its script", file: "presence/plain.ts", regions: ["script"] },
+          { title: "Looks", file: "presence/plain.css", regions: ["parts"] },
+          ...presenceHow,
+        ],
+      },
+    ],
+    start: startPresence,
+  },
+  {
+    name: "editor",
+    title: "Collaborative editor",
+    about: "A Markdown page that several people write at once in CodeMirror, with everybody's cursor, offline too.",
+    lead: "Open a second window and write in both. Then cut the line of one, go on in both, and see them come together.",
+    kinds: ["doc", "presence"],
+    guide: "documents",
+    pages: [
+      {
+        html: "editor/react.html",
+        framework: "React",
+        how: [
+          ...editorHow,
+          { title: "The page", file: "editor/react.tsx", regions: ["words", "people", "versions", "client"] },
+          editorServer,
+        ],
+      },
+      {
+        html: "editor/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          ...editorHow,
+          { title: "The page", file: "editor/svelte/editor.svelte", regions: ["script", "markup"] },
+          editorServer,
+        ],
+      },
+    ],
+    start: startEditor,
   },
   {
     name: "form",

@@ -36,7 +36,7 @@ export interface Pointers<Data = unknown> {
   get(): readonly Pointer<Data>[];
   /** Some are on their way: what `get` gives changes with time. */
   readonly isMoving: boolean;
-  /** Calls `run` when one of them has somewhere to go, or has come or gone. */
+  /** Calls `run` when one of them has somewhere to go, has come or gone, or its member changed. */
   listen(run: () => void): Unsubscribe;
 }
 
@@ -68,8 +68,8 @@ export function pointers<D, I, E extends ChannelEvents>(
   const room = roomOf(core, topicOf(ref));
   const event = `@pointer/${key}`;
   const ways = new Map<string, Way>();
-  /** As their data had it last: what was told since is newer. */
-  const rested = new Map<string, unknown>();
+  /** Members as they were last, and with them where they rested: what was told since is newer. */
+  const rested = new Map<string, { readonly data: unknown }>();
   const listeners = new Set<() => void>();
   /** Where this client's pointer is, and whether the others know. */
   let own: Point | undefined;
@@ -91,6 +91,8 @@ export function pointers<D, I, E extends ChannelEvents>(
     ways.set(id, { fromX: from.x, fromY: from.y, toX: to.x, toY: to.y, sinceMs: env.monotonicMs() });
   };
 
+  const restOf = ({ data }: { readonly data: unknown }): unknown => (data as { readonly [name: string]: unknown })[key] ?? null;
+
   /** Takes over what rests elsewhere than before. */
   const look = (): boolean => {
     let isChanged = false;
@@ -101,11 +103,14 @@ export function pointers<D, I, E extends ChannelEvents>(
       ways.delete(id);
       isChanged = true;
     }
-    for (const [id, { data }] of byId) {
-      const value = (data as { readonly [name: string]: unknown })[key] ?? null;
-      if (room.isOwn(id) || rested.get(id) === value) continue;
-      rested.set(id, value);
-      go(id, pointOf(value));
+    for (const [id, member] of byId) {
+      const before = rested.get(id);
+      if (room.isOwn(id) || before === member) continue;
+      const value = restOf(member);
+      rested.set(id, member);
+      if (!before || restOf(before) !== value) go(id, pointOf(value));
+      // Its name or status may be another.
+      else if (!ways.has(id)) continue;
       isChanged = true;
     }
     return isChanged;

@@ -12,7 +12,7 @@
 import { type Fence, splitFences } from "./markdown.ts";
 
 /** Blocks in these languages must have a source; others (shell, EDN, JSON, text) need none. */
-const checked = new Set(["ts", "tsx", "typescript", "js", "jsx", "javascript", "mjs", "svelte"]);
+const checked = new Set(["ts", "tsx", "typescript", "js", "jsx", "javascript", "mjs", "svelte", "html", "css"]);
 
 const marker = /^\s*(?:\/\/|\/\*|<!--|\{\/\*)\s*#(region|endregion)\b\s*([\w-]*).*$/;
 

@@ -3,8 +3,10 @@ import { fireEvent, screen } from "@testing-library/svelte";
 import { follow, pointer, presence, presenter, typing } from "sente-sync/svelte/presence";
 import { expect, test } from "vitest";
 import Guide from "../../../examples/guides/svelte/presence.svelte";
-import { createRoomWorld, guideRoom, hall, type Shown } from "../room.ts";
+import Parts from "../../../examples/guides/svelte/presence-parts.svelte";
+import { createRoomWorld, guideRoom, hall, type Shown, talk } from "../room.ts";
 import { until } from "../support.ts";
+import Drawn from "./drawn.svelte";
 import Runes from "./runes.svelte";
 import Store from "./store.svelte";
 import { renderWith } from "./support.ts";
@@ -117,5 +119,35 @@ test("the page of the guide shows who is there and where they point", async () =
   const bob = world.enter("bob", { cursor: { x: 3, y: 4 } }, guideRoom);
   const page = renderWith(world.client("ada"), Guide, { name: "Ada" });
   await until(() => expect(page.text).toBe("Here with bob bob"));
+  expect(names(bob.others.get())).toBe("Ada");
+});
+
+test("actions draw cursors and avatars of the room that the ref names, and take them away with the component", async () => {
+  const world = createRoomWorld();
+  const bob = world.enter("bob", { cursor: { x: 3, y: 4 } });
+  world.enter("cid");
+  const far = world.enter("dan", { cursor: { x: 1, y: 1 } }, talk({ id: "garden" }));
+  const page = renderWith(world.client("ada"), Drawn, { id: "hall" });
+  await until(() => expect(page.text).toBe("at bob BS+1"));
+  expect(screen.getByTestId("area").style.position).toBe("relative");
+  bob.set({ name: "Bob" });
+  await until(() => expect(page.text).toBe("at Bob BS+1"));
+  expect(document.querySelector<HTMLElement>(".sente-cursor")?.style.transform).toBe("translate(3px, 4px)");
+  bob.close();
+  await until(() => expect(page.text).toBe("CS"));
+  await page.set({ id: "garden" });
+  await until(() => expect(page.text).toBe("at dan DS"));
+  const area = screen.getByTestId("area");
+  page.unmount();
+  expect(area.children).toHaveLength(0);
+  far.set({ name: "Dan" });
+  expect(world.errors).toEqual([]);
+});
+
+test("the parts of the guide: others over the page, and who is here", async () => {
+  const world = createRoomWorld();
+  const bob = world.enter("bob", { cursor: { x: 3, y: 4 } }, guideRoom);
+  const page = renderWith(world.client("ada"), Parts, { name: "Ada" });
+  await until(() => expect(page.text).toBe("BA Any pagebob"));
   expect(names(bob.others.get())).toBe("Ada");
 });
