@@ -1,5 +1,5 @@
 /** What the whiteboard's server and its pages share: what a shape is, who is here, and what is told of a stroke while it is drawn. */
-import { defineRoom, defineShared, type } from "sente-sync";
+import { defineRoom, defineShared, orderBetween, type } from "sente-sync";
 import * as v from "valibot";
 
 export const colors = ["ink", "red", "orange", "green", "blue", "violet"] as const;
@@ -10,9 +10,18 @@ export const maxTextLength = 500;
 /** Numbers of one stroke: x and y in turn. */
 export const maxNumbers = 4000;
 
+function isOrder(key: string): boolean {
+  try {
+    orderBetween(key, null);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // #region contract
 const box = v.tuple([v.number(), v.number(), v.number(), v.number()]); // x, y, width, height: one value
-const common = { box, color: v.picklist(colors), order: v.string() };
+const common = { box, color: v.picklist(colors), order: v.pipe(v.string(), v.check(isOrder)) };
 const text = v.pipe(v.string(), v.maxLength(maxTextLength));
 
 export const shapeSchema = v.variant("kind", [

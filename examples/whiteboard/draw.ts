@@ -117,7 +117,12 @@ export function drawFrame(context: CanvasRenderingContext2D, [x, y, width, heigh
   context.lineWidth = 1.5 * pixel;
   context.strokeRect(x, y, width, height);
   context.fillStyle = theme.ground;
-  for (const [cx, cy] of [[x, y], [x + width, y], [x + width, y + height], [x, y + height]] as const) {
+  for (const [cx, cy] of [
+    [x, y],
+    [x + width, y],
+    [x + width, y + height],
+    [x, y + height],
+  ] as const) {
     context.beginPath();
     context.roundRect(cx - 5 * pixel, cy - 5 * pixel, 10 * pixel, 10 * pixel, 3 * pixel);
     context.fill();

@@ -1,7 +1,7 @@
 /** The field that a text or a note is written in, where it stands on the board. */
 import { maxTextLength } from "./contract.ts";
 import type { Theme } from "./draw.ts";
-import { fontOf, type Measure, notePadding } from "./outline.ts";
+import { fontOf, notePadding } from "./outline.ts";
 import { letterSize, lineHeight, textSize, type Written } from "./shapes.ts";
 import { toWindow, type View } from "./view.ts";
 
@@ -73,14 +73,4 @@ export function createEditor(stage: HTMLElement, moved: () => void): Editor {
       style.color = isNote ? theme.letters : theme.pen[shape.color];
     },
   };
-}
-
-/** The box that a text needs. */
-export function fitText(shape: Written, text: string, measure: Measure): Written["box"] {
-  const [x, y, width, height] = shape.box;
-  if (shape.kind === "note") return [x, y, width, height];
-  const size = shape.text ? letterSize(shape) : textSize;
-  const lines = text.split("\n");
-  const widest = Math.max(...lines.map((line) => measure(line, fontOf("text", size))));
-  return [x, y, Math.ceil(widest), Math.round(lines.length * size * lineHeight * 10) / 10];
 }

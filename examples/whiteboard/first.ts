@@ -19,13 +19,13 @@ const shapes: readonly WithoutOrder[] = [
   { kind: "note", box: [60, 160, 168, 168], color: "orange", text: "Take the pen, and draw in two windows at once" },
   { kind: "note", box: [256, 184, 168, 168], color: "green", text: "Undo takes back what you did, and nobody else's work" },
   { kind: "rectangle", box: [500, 60, 150, 90], color: "blue" },
-  { kind: "text", box: [540, 88, 70, 32], color: "blue", text: "page" },
+  { kind: "text", box: [546, 88, 60, 32], color: "blue", text: "page" },
   { kind: "ellipse", box: [500, 250, 150, 110], color: "violet" },
   { kind: "text", box: [538, 288, 84, 32], color: "violet", text: "server" },
   strokeOf(bow(575, 162, 240, 3), "ink", ""),
   strokeOf([561, 226, 568, 235, 575, 244, 582, 235, 589, 226], "ink", ""),
   strokeOf(bow(660, 296, 112, 46), "red", ""),
-  strokeOf([680, 104, 668, 108, 658, 112, 666, 120, 674, 128], "red", ""),
+  strokeOf([676, 110, 668, 111, 660, 112, 663, 120, 666, 128], "red", ""),
 ];
 
 export function firstDrawing(): Drawing {

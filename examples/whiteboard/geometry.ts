@@ -28,10 +28,7 @@ export const grown = ([x, y, width, height]: Box, by: number): Box => [x - by, y
 export const moved = ([x, y, width, height]: Box, dx: number, dy: number): Box => [x + dx, y + dy, width, height];
 
 export const touches = (one: Box, other: Box): boolean =>
-  one[0] <= other[0] + other[2] &&
-  other[0] <= one[0] + one[2] &&
-  one[1] <= other[1] + other[3] &&
-  other[1] <= one[1] + one[3];
+  one[0] <= other[0] + other[2] && other[0] <= one[0] + one[2] && one[1] <= other[1] + other[3] && other[1] <= one[1] + one[3];
 
 export const contains = ([x, y, width, height]: Box, at: Point): boolean =>
   at.x >= x && at.x <= x + width && at.y >= y && at.y <= y + height;

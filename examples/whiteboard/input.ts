@@ -2,9 +2,9 @@
  * Pointers and the wheel on the board's element. One pointer draws with the tool; two fingers, the middle button, the space bar or the
  * hand tool move the view.
  */
-import { centre, boxAround, type Point } from "./geometry.ts";
+import { boxAround, centre, type Point } from "./geometry.ts";
 
-export interface Hands {
+export interface PointerHands {
   /** The view is moved rather than the board. */
   readonly isPanning: boolean;
   down(at: Point, event: PointerEvent): void;
@@ -19,7 +19,7 @@ export interface Hands {
   open(at: Point): void;
 }
 
-export function listenToPointers(stage: HTMLElement, hands: Hands): () => void {
+export function listenToPointers(stage: HTMLElement, hands: PointerHands): () => void {
   const listening = new AbortController();
   const { signal } = listening;
   /** Those that are down. */
@@ -31,14 +31,13 @@ export function listenToPointers(stage: HTMLElement, hands: Hands): () => void {
     return { x: clientX - left, y: clientY - top };
   };
   const middleOf = (points: readonly Point[]): Point => centre(boxAround(points[0] as Point, points[1] as Point));
-  const apart = ([one, other]: readonly Point[]): number =>
-    one && other ? Math.hypot(one.x - other.x, one.y - other.y) : 1;
+  const apart = ([one, other]: readonly Point[]): number => (one && other ? Math.hypot(one.x - other.x, one.y - other.y) : 1);
 
   const down = (event: PointerEvent): void => {
     if (event.button !== 0 && event.button !== 1) return;
     // The board has the focus from here on, also where that would only have marked some text.
     event.preventDefault();
-    stage.focus({ preventScroll: true });
+    stage.focus({ preventScroll: true, focusVisible: false });
     stage.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, at(event));
     if (pointers.size > 1) {

@@ -12,7 +12,7 @@ export interface Commands {
   nudge(dx: number, dy: number): void;
   raise(isUp: boolean): void;
   zoomBy(factor: number): void;
-  fit(): void;
+  showAll(): void;
   /** What a click in the middle would do; of the selected text or note: writes into it. */
   act(): void;
   escape(): void;
@@ -56,7 +56,7 @@ function pressed(commands: Commands, { key, ctrlKey, metaKey, shiftKey }: Keyboa
   if (key === "Escape") return run(commands.escape);
   if (key === "[" || key === "]") return run(() => commands.raise(key === "]"));
   if (key === "+" || key === "=" || key === "-") return run(() => commands.zoomBy(key === "-" ? 0.8 : 1.25));
-  if (key === "0") return run(commands.fit);
+  if (key === "0") return run(commands.showAll);
   // Buttons have a use of their own for what follows.
   if (!isOnBoard) return false;
   const arrow = arrows.get(key);
@@ -93,7 +93,12 @@ export function roving(toolbar: HTMLElement): { destroy(): void } {
     "keydown",
     (event) => {
       const enabled = buttons().filter(({ disabled }) => !disabled);
-      const by = event.key === "ArrowRight" || event.key === "ArrowDown" ? 1 : event.key === "ArrowLeft" || event.key === "ArrowUp" ? -1 : 0;
+      const by =
+        event.key === "ArrowRight" || event.key === "ArrowDown"
+          ? 1
+          : event.key === "ArrowLeft" || event.key === "ArrowUp"
+            ? -1
+            : 0;
       if (!by) return;
       event.preventDefault();
       const at = enabled.indexOf(event.target as HTMLButtonElement);

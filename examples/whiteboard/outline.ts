@@ -4,7 +4,8 @@
  * Always: an outline is made once per stroke: a shape that only moved has the same points, `===`.
  */
 import { getStroke } from "perfect-freehand";
-import { letterSize, lineHeight, strokeSize, type Written } from "./shapes.ts";
+import { rounded } from "./geometry.ts";
+import { letterSize, lineHeight, strokeSize, textSize, type Written } from "./shapes.ts";
 
 /** A `Path2D` is one. */
 export interface Trace {
@@ -81,4 +82,14 @@ export function wrap(text: string, width: number, measure: (text: string) => num
     }
     return lines;
   });
+}
+
+/** The box that a text needs. */
+export function fitText(shape: Written, text: string, measure: Measure): Written["box"] {
+  const [x, y, width, height] = shape.box;
+  if (shape.kind === "note") return [x, y, width, height];
+  const size = shape.text ? letterSize(shape) : textSize;
+  const lines = text.split("\n");
+  const widest = Math.max(...lines.map((line) => measure(line, fontOf("text", size))));
+  return rounded([x, y, Math.ceil(widest), lines.length * size * lineHeight]);
 }

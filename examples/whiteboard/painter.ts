@@ -8,7 +8,7 @@
 import { drawShape, type Theme } from "./draw.ts";
 import { type Box, grown, touches } from "./geometry.ts";
 import type { Scene } from "./scene.ts";
-import { shownIn, type Size, type View } from "./view.ts";
+import { type Size, shownIn, type View } from "./view.ts";
 
 export interface Painter {
   theme: Theme;
@@ -38,7 +38,11 @@ export function createPainter(scene: Scene, below: HTMLCanvasElement, aboveIt: H
   let zoomedAtMs = 0;
   let lastZoom = 0;
 
-  const inPixels = ({ x, y, zoom }: View) => ({ x: Math.round(x * zoom * ratio), y: Math.round(y * zoom * ratio), scale: zoom * ratio });
+  const inPixels = ({ x, y, zoom }: View) => ({
+    x: Math.round(x * zoom * ratio),
+    y: Math.round(y * zoom * ratio),
+    scale: zoom * ratio,
+  });
 
   /** Paints that part of the canvas, in its pixels. */
   const paint = (left: number, upper: number, width: number, height: number): void => {

@@ -1,14 +1,15 @@
 /** What the React page looks like, apart from what it reads. */
+
+import type { CSSProperties } from "react";
 import { useEffect, useRef } from "react";
-import { toneOf } from "../chat/ways.ts";
 import { Face } from "../board/parts.tsx";
+import { toneOf } from "../chat/ways.ts";
 import type { BoardState, Whiteboard } from "./board.ts";
-import { colors, type Color } from "./contract.ts";
+import { type Color, colors } from "./contract.ts";
 import { dark, light } from "./draw.ts";
 import { icons, toolIcons, toolNames } from "./icons.ts";
 import { keyOf, roving } from "./keys.ts";
 import { tools } from "./tools.ts";
-import type { CSSProperties } from "react";
 
 interface ButtonProps {
   readonly path: string;
@@ -39,7 +40,7 @@ const penStyle = (color: Color) => ({ "--pen-light": light.pen[color], "--pen-da
 
 export function Toolbar({ board, state }: BarProps) {
   const element = useRef<HTMLDivElement>(null);
-  useEffect(() => element.current ? roving(element.current).destroy : undefined, []);
+  useEffect(() => (element.current ? roving(element.current).destroy : undefined), []);
   return (
     <div ref={element} className="toolbar tools-bar" role="toolbar" aria-label="Tools">
       {tools.map((tool) => (
@@ -73,34 +74,34 @@ export function Toolbar({ board, state }: BarProps) {
 
 export function History({ board, state }: BarProps) {
   return (
-    <div className="toolbar history-bar" role="group" aria-label="Undo">
+    <fieldset className="toolbar history-bar" aria-label="Undo">
       <IconButton path={icons.undo} label="Undo" hint="Ctrl+Z" isDisabled={!state.canUndo} run={board.undo} />
       <IconButton path={icons.redo} label="Redo" hint="Ctrl+Shift+Z" isDisabled={!state.canRedo} run={board.redo} />
-    </div>
+    </fieldset>
   );
 }
 
 export function Zoom({ board, state }: BarProps) {
   return (
-    <div className="toolbar zoom-bar" role="group" aria-label="Zoom">
+    <fieldset className="toolbar zoom-bar" aria-label="Zoom">
       <IconButton path={icons.out} label="Zoom out" hint="-" run={() => board.zoomBy(0.8)} />
       <output className="percent">{state.zoom} %</output>
       <IconButton path={icons.in} label="Zoom in" hint="+" run={() => board.zoomBy(1.25)} />
-      <IconButton path={icons.fit} label="Show everything" hint="0" run={board.fit} />
-    </div>
+      <IconButton path={icons.fit} label="Show everything" hint="0" run={board.showAll} />
+    </fieldset>
   );
 }
 
 export function Save({ board }: Pick<BarProps, "board">) {
   return (
-    <div className="save" role="group" aria-label="Save as a file">
+    <fieldset className="save" aria-label="Save as a file">
       <button type="button" className="quiet" onClick={board.saveSvg}>
         Save SVG
       </button>
       <button type="button" className="quiet" onClick={() => void board.savePng()}>
         Save PNG
       </button>
-    </div>
+    </fieldset>
   );
 }
 

@@ -27,21 +27,32 @@ function Board() {
   const leader = others.find((each) => each.id === state.following);
   return (
     <section className="whiteboard" aria-label="Whiteboard">
-      <div className="people" role="group" aria-label="Who else is here">
-        {others.map((each) => (
-          <PersonButton
-            key={each.id}
-            name={each.name}
-            isAway={each.status !== "online"}
-            isFollowed={each === leader}
-            follow={() => board.follow(each === leader ? undefined : each.id)}
-          />
-        ))}
+      <div className="people">
+        <fieldset className="persons" aria-label="Who else is here">
+          {others.map((each) => (
+            <PersonButton
+              key={each.id}
+              name={each.name}
+              isAway={each.status !== "online"}
+              isFollowed={each === leader}
+              follow={() => board.follow(each === leader ? undefined : each.id)}
+            />
+          ))}
+        </fieldset>
         <Save board={board} />
       </div>
-      <div className="frame" style={{ "--tone": toneOf(leader?.name ?? "") } as CSSProperties} data-following={leader !== undefined}>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the board is drawn on, and has keys of its own */}
-        <div ref={stage} className="stage" data-tool={state.tool} role="application" aria-label={`Board with ${state.shapes} shapes`} tabIndex={0} />
+      <div
+        className="frame"
+        style={{ "--tone": toneOf(leader?.name ?? "") } as CSSProperties}
+        data-following={leader !== undefined}
+      >
+        <div
+          ref={stage}
+          className="stage"
+          data-tool={state.tool}
+          role="application"
+          aria-label={`Board with ${state.shapes} shapes`}
+        />
         <Toolbar board={board} state={state} />
         <History board={board} state={state} />
         <Zoom board={board} state={state} />

@@ -46,7 +46,9 @@ const extents = new WeakMap<readonly number[], readonly [width: number, height: 
 function extentOf(points: readonly number[]): readonly [width: number, height: number] {
   let extent = extents.get(points);
   if (!extent) {
-    extent = [0, 1].map((axis) => points.reduce((most, value, at) => (at % 2 === axis ? Math.max(most, value) : most), 0)) as never;
+    extent = [0, 1].map((axis) =>
+      points.reduce((most, value, at) => (at % 2 === axis ? Math.max(most, value) : most), 0),
+    ) as never;
     extents.set(points, extent);
   }
   return extent;

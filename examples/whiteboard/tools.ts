@@ -50,7 +50,7 @@ export function begin(tool: Tool, desk: Desk, at: Point, held: Held): Gesture {
   if (tool === "pen") return drawing(desk, at);
   if (tool === "rectangle" || tool === "ellipse") return spanning(tool, desk, at);
   if (tool === "text" || tool === "note") {
-    const shape = written(tool, desk, at);
+    const shape = writtenShape(tool, desk, at);
     return { ...nothing, end: () => desk.write(desk.newId(), shape) };
   }
   return tool === "select" ? selecting(desk, at, held) : nothing;
@@ -98,7 +98,7 @@ function spanning(kind: "rectangle" | "ellipse", desk: Desk, start: Point): Gest
   };
 }
 
-export function written(kind: "text" | "note", desk: Pick<Desk, "color" | "front">, { x, y }: Point): Written {
+export function writtenShape(kind: "text" | "note", desk: Pick<Desk, "color" | "front">, { x, y }: Point): Written {
   const size = kind === "note" ? noteSize : textSize * lineHeight;
   const box: Box = kind === "note" ? [x - size / 2, y - size / 2, size, size] : [x, y - size / 2, 0, size];
   return { kind, box: rounded(box), color: desk.color, order: desk.front(), text: "" };

@@ -1,5 +1,5 @@
 /**
- * Frames of the whiteboard with 5,000 shapes while many draw: `npx tsx --conditions=source test/bench/whiteboard.ts`.
+ * Frames of the whiteboard with 5,000 shapes while many draw: `npm run bench:whiteboard`.
  *
  * One Chromium window with all shapes in view; drawers are real clients in a process of their own, each draws a stroke of a second (told
  * every 50 ms by what may be lost, then written), or drags a shape (written every 60 ms). Rounds with one drawer and with twenty take
@@ -102,7 +102,7 @@ async function drawOn(url: string, name: string): Promise<void> {
       }
       tree.update(({ shapes }) => {
         if (last) delete shapes[last];
-        shapes[id] = strokeOf(points, anyColor(), orderBetween("a1", null));
+        shapes[id] = strokeOf(points, anyColor(), orderBetween(null, null));
       });
       last = id;
     }
