@@ -71,6 +71,8 @@ export async function buildGallery(): Promise<string> {
         target: "es2022",
         assetsInlineLimit: 0,
         reportCompressedSize: false,
+        // CodeMirror with all that may stand in Markdown.
+        chunkSizeWarningLimit: 1000,
         rolldownOptions: {
           input: [...pages.keys()].map((page) => `${root}examples/${page}`),
           // React's "use client" means something to servers of components; here is none.

@@ -6,8 +6,12 @@ import { doc } from "sente-sync/doc";
 import { yjsPeers } from "sente-sync/doc/peers";
 import { doc as documents } from "sente-sync/doc/server";
 import { createServer } from "sente-sync/server";
+import WebSocket from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
+
+// A page has one, Node 20 has none.
+Object.assign(globalThis, { WebSocket });
 
 /** Who a token is of. */
 const userOf = async (token: string | null) => (token ? { id: token } : null);

@@ -20,13 +20,19 @@ export interface Assignment {
   readonly value: unknown;
 }
 
-interface Register {
+class Register {
   /** Absent: only something below it was assigned. */
-  stamp?: Stamp | undefined;
-  value?: unknown;
-  below?: Map<string, Register>;
+  stamp: Stamp | undefined;
+  value: unknown;
+  below: Map<string, Register> | undefined;
   /** What it and all below it add up to, with `own` beneath; absent where that is to be made anew. */
-  shown?: { readonly own: unknown; readonly value: unknown } | undefined;
+  shown: { readonly own: unknown; readonly value: unknown } | undefined;
+  constructor(stamp: Stamp | undefined, value: unknown) {
+    this.stamp = stamp;
+    this.value = value;
+    this.below = undefined;
+    this.shown = undefined;
+  }
 }
 
 /** What an assignment came upon. */
@@ -49,7 +55,7 @@ export class Registers {
 
   /** `initial` is what every replica starts from, older than any assignment. */
   constructor(initial: unknown, stamp: Stamp) {
-    this.#root = { stamp, value: initial };
+    this.#root = new Register(stamp, initial);
   }
 
   /** What all assignments add up to. Made when it is asked for: what was not assigned since is the same object as before. */
@@ -97,7 +103,7 @@ export class Registers {
       register.below ??= new Map();
       let next = register.below.get(key);
       if (!next) {
-        next = {};
+        next = new Register(undefined, undefined);
         register.below.set(key, next);
       }
       register = next;

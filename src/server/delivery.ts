@@ -6,6 +6,7 @@
  */
 import type { Env } from "../core/env.ts";
 import type { Connection } from "./connection.ts";
+import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 
 export interface Delivery {
@@ -33,29 +34,37 @@ export function createDelivery(env: Env): Delivery {
     env.endOfTurn(flush);
   };
 
-  const flush = (): void => {
-    armed = false;
+  const runTasks = (): void => {
     const due = tasks;
     tasks = [];
     for (const task of due) task();
+  };
+
+  const wakeReaders = (): void => {
     const grown = topics;
     topics = [];
     for (const topic of grown) {
       topic.dirty = false;
       // Where more than one grew, a connection gets what is new in all of them with one write.
-      const isAlone = grown.length === 1;
-      for (const subscription of topic.subscriptions) {
-        const { connection } = subscription;
-        if (isAlone && connection.deliver(subscription)) continue;
-        if (subscription.state !== "held") connection.wake(subscription);
-      }
+      if (grown.length === 1) deliver(topic);
+      else for (const subscription of topic.subscriptions) wake(subscription);
     }
+  };
+
+  const writeReady = (): void => {
     const ready = connections;
     connections = [];
     for (const connection of ready) {
       connection.queued = false;
       connection.flush();
     }
+  };
+
+  const flush = (): void => {
+    armed = false;
+    runTasks();
+    wakeReaders();
+    writeReady();
     for (const topic of framed) topic.forgetFrames();
     framed.length = 0;
   };
@@ -80,4 +89,13 @@ export function createDelivery(env: Env): Delivery {
     framesMade: (topic) => void framed.push(topic),
     flush,
   };
+}
+
+/** A function of its own, as small as it can be: where there are many readers it is what the engine compiles. */
+function deliver({ subscriptions }: Topic): void {
+  for (const subscription of subscriptions) if (!subscription.connection.deliver(subscription)) wake(subscription);
+}
+
+function wake(subscription: Subscription): void {
+  if (subscription.state !== "held") subscription.connection.wake(subscription);
 }

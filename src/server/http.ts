@@ -19,7 +19,7 @@ import type { User } from "../core/register.ts";
 import { createWebSocketAcceptor, type WebSocketAcceptor } from "../transport/websocket-server.ts";
 import type { DeflateOptions } from "../transport/ws-global.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
-import type { Bridge } from "./bridge.ts";
+import type { Admission, Bridge } from "./bridge.ts";
 import { writePortFile } from "./port-file.ts";
 import { checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
@@ -135,6 +135,19 @@ export function createDoors(door: Door): Doors {
 
   const ajax = createAjax({ ...door, check, admit: (context) => admitRequest(context, identify) });
 
+  /** What a peer passes that says on the line who it is. */
+  const lineDoor = (request: IncomingMessage, bridge: Bridge): Admission => ({
+    async admit(url) {
+      const admitted = await admitRequest({ request, url });
+      return "status" in admitted ? admitted : (door.full(admitted.user) ?? admitted);
+    },
+    enter: (inner, url, user) => door.enter(inner, url, user, bridge.framer),
+  });
+
+  /** A path that ends with a slash stands for all that begin so. */
+  const bridgeAt = (pathname: string): Bridge | undefined =>
+    door.bridges.get(pathname) ?? [...door.bridges].find(([path]) => path.endsWith("/") && pathname.startsWith(path))?.[1];
+
   const upgrade = async (
     acceptor: WebSocketAcceptor,
     request: IncomingMessage,
@@ -147,14 +160,20 @@ export function createDoors(door: Door): Doors {
     // Without a listener, a reset while we wait would end the process.
     const ignore = (): void => {};
     socket.on("error", ignore);
+    if (bridge?.receive) {
+      const refusal = door.full() ?? check({ request, url });
+      if (refusal) return refuse(socket, refusal);
+      socket.off("error", ignore);
+      return acceptor.accept(request, socket, head, (transport) => bridge.receive(transport, url, lineDoor(request, bridge)));
+    }
     const admitted = await admitRequest({ request, url });
     if ("status" in admitted) return refuse(socket, admitted);
-    const { user } = admitted;
+    const user = bridge?.userOf?.(admitted.user) ?? admitted.user;
     const full = door.full(user);
     if (full) return refuse(socket, full);
     socket.off("error", ignore);
     acceptor.accept(request, socket, head, (transport, protocol) => {
-      if (bridge) return door.enter(bridge.translate(transport), url, user, bridge.framer);
+      if (bridge) return door.enter(bridge.translate(transport, url, user), url, user, bridge.framer);
       const asked = protocol ? [protocol.slice(protocolPrefix.length)] : (url.searchParams.get("packers")?.split(",") ?? []);
       door.enter(transport, url, user, door.framerFor(asked));
     });
@@ -175,7 +194,7 @@ export function createDoors(door: Door): Doors {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const url = urlOf(request);
       // Another path is somebody else's; where nobody else listens it must still be answered.
-      const bridge = url && door.bridges.get(url.pathname);
+      const bridge = url && bridgeAt(url.pathname);
       if (url && (bridge || url.pathname === path)) void upgrade(acceptor, request, socket, head, url, bridge);
       else if (server.listenerCount("upgrade") === 1)
         refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });

@@ -82,7 +82,7 @@ export function senteLite(server: object, options: SenteLiteOptions = {}): Sente
       // One that is none is refused as anybody else's.
       const adapted = URL.canParse(url, base) ? new URL(url, base) : undefined;
       if (adapted) bridge.adapt(adapted);
-      return sync.accept(bridge.translate(transport), adapted?.href ?? url, user);
+      return sync.accept(new LitePeer(transport, host), adapted?.href ?? url, user);
     },
   };
 }

@@ -91,6 +91,9 @@ export interface Feed {
   snapshot: { readonly offset: number; readonly parts: readonly Frame[] } | undefined;
 }
 
+/** Entries that a log in memory is about to tell, by their bytes. */
+const values = new WeakMap<Uint8Array, unknown>();
+
 export class Topic {
   readonly id: number;
   readonly name: string;
@@ -153,6 +156,7 @@ export class Topic {
         for (const record of records) feed.tail.append(this.#encode(feed.framer, record.entry));
       }
       if (this.#projections) this.#project(records);
+      for (const { entry } of records) values.delete(entry);
       while (this.#decided[0] && this.#decided[0].offset <= this.head) this.#told = this.#decided.shift()?.state;
       options.onRecords(this);
     });
@@ -260,7 +264,7 @@ export class Topic {
     if (!projections.size) this.#projections = undefined;
     else
       for (const { entry } of records) {
-        const value = this.#options.kept.unpack(entry, ownBudget);
+        const value = this.#valueOf(entry);
         for (const projection of projections.values()) projection.tell(value);
       }
   }
@@ -403,6 +407,13 @@ export class Topic {
     const { kept, snapshot, nowMs } = this.#options;
     const state = [snapshot() ?? null, this.writers.dump(nowMs())];
     return toBytes(kept.pack(this.version > 1 ? [...state, this.version] : state));
+  }
+
+  /** What is appended next need not be unpacked for those who read it in another format. */
+  expect(entries: readonly { readonly entry: Uint8Array; readonly value?: unknown }[]): void {
+    // On its way to a disk it would have to stay as it is for too long.
+    if (this.log.durability !== "memory") return;
+    for (const { entry, value } of entries) if (value !== undefined) values.set(entry, value);
   }
 
   /** Appends to a durable log, and follows that to its end: what is not stored is taken out of the state again. */
@@ -567,8 +578,10 @@ export class Topic {
   }
 
   #encode(framer: Framer, entry: Uint8Array): Uint8Array {
-    const { kept } = this.#options;
-    if (framer.packer.format === kept.format) return entry;
-    return framer.piece(kept.unpack(entry, ownBudget));
+    return framer.packer.format === this.#options.kept.format ? entry : framer.piece(this.#valueOf(entry));
+  }
+
+  #valueOf(entry: Uint8Array): unknown {
+    return values.get(entry) ?? this.#options.kept.unpack(entry, ownBudget);
   }
 }

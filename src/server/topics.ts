@@ -53,6 +53,8 @@ export interface Hosted {
 /** A packed entry on its way to a log. */
 export interface NewEntry {
   readonly entry: Uint8Array;
+  /** What was packed, where nobody changes it before the append returns: for readers in another format it is not unpacked again. */
+  readonly value?: unknown;
   /** Whose write it is; absent: the server's own. */
   readonly origin?: Origin | undefined;
 }
@@ -129,6 +131,8 @@ export interface Topics {
   close(): Promise<void>;
   /** Closes an open topic and forgets its log; its readers are told `code`. */
   delete(name: string, code: string): void;
+  /** Closes an open topic that nobody reads or writes, and keeps its log: it is opened again when somebody asks. */
+  release(name: string): void;
   names(): IterableIterator<string>;
   readonly size: number;
 }
@@ -257,7 +261,10 @@ export function createTopics(host: TopicsHost): Topics {
         : create(topic, opened, retention);
     },
     pack: (entry) => toBytes(host.kept.pack(entry)),
-    append: (topic, entries) => track(topic.append(recordsOf(topic, entries), (error) => host.report(error, topic.name))),
+    append(topic, entries) {
+      topic.expect(entries);
+      return track(topic.append(recordsOf(topic, entries), (error) => host.report(error, topic.name)));
+    },
     appendAll(parts) {
       const log = host.storage();
       const atomic = log && !(log instanceof Promise) && log.features.atomicTopics ? log : undefined;
@@ -304,6 +311,15 @@ export function createTopics(host: TopicsHost): Topics {
       hosted.topic.close();
       const log = hosted.topic.log.durability === "memory" ? host.memory : host.storage();
       void (log instanceof Promise ? log.then((ready) => ready.delete(name)) : log?.delete(name));
+    },
+    release(name) {
+      const hosted = open.get(name);
+      if (!hosted || hosted instanceof Promise) return;
+      const { topic } = hosted;
+      if (topic.log.durability === "memory" || topic.subscriptions.size || topic.storing || topic.recovering) return;
+      open.delete(name);
+      hosted.close();
+      topic.close();
     },
     async close() {
       // One that is still being opened has nothing that anybody wrote.

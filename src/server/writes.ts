@@ -15,6 +15,7 @@ import { closeCodes } from "./limits.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Hosted, NewEntry } from "./topics.ts";
+import type { Outcome } from "./writers.ts";
 
 export interface Writes {
   /** Rejects all of it. */
@@ -53,17 +54,25 @@ export function createWrites(core: ServerCore): Writes {
     settle(connection, sync.reject, id, seq, error);
   };
 
+  /** What became of one that was decided before; false: it is new. */
+  const recall = ({ topic }: Hosted, { id, createdMs }: Session, seq: number, resent: boolean): Outcome | false => {
+    const outcome = topic.writers.outcome(id, createdMs, seq);
+    // What was never sent before was never written, whatever was forgotten.
+    if (outcome === undefined || (outcome === "unknown" && !resent)) return false;
+    return outcome;
+  };
+
   /** Answers those of a message that were decided before: what is stored side by side together. */
-  const createRepeats = (connection: Connection, { topic }: Hosted, session: Session, id: number) => {
+  const createRepeats = (connection: Connection, hosted: Hosted, session: Session, id: number) => {
+    const { topic } = hosted;
     let run: { readonly seq: number; readonly offset: number } | undefined;
     /** Under way to the disk: if they do not get there, the answer is another one. */
     let early: number[] = [];
     const repeats = {
       /** False: it is new. `isSettled`: the disk's answer was waited for already; others may always be on their way. */
       known(seq: number, resent: boolean, isSettled = false): boolean {
-        const outcome = topic.writers.outcome(session.id, session.createdMs, seq);
-        // What was never sent before was never written, whatever was forgotten.
-        if (outcome === undefined || (outcome === "unknown" && !resent)) return false;
+        const outcome = recall(hosted, session, seq, resent);
+        if (!outcome) return false;
         if (typeof outcome === "object" && "offset" in outcome) {
           if (topic.storing && !isSettled) early.push(seq);
           else {
@@ -126,7 +135,7 @@ export function createWrites(core: ServerCore): Writes {
       const paths = pathsOf(allowed);
       let entries: NewEntry[] = [];
       let seqs: number[] = [];
-      const repeats = hosted && createRepeats(connection, hosted, session, id);
+      let repeats: ReturnType<typeof createRepeats> | undefined;
 
       const store = (): void => {
         if (!hosted || !entries.length) return;
@@ -158,7 +167,11 @@ export function createWrites(core: ServerCore): Writes {
 
       for (const [index, op] of ops.entries()) {
         const seq = firstSeq + index;
-        if (repeats?.known(seq, index < resent)) continue;
+        if (hosted && recall(hosted, session, seq, index < resent)) {
+          repeats ??= createRepeats(connection, hosted, session, id);
+          repeats.known(seq, index < resent);
+          continue;
+        }
         repeats?.tell();
         try {
           if (!allowed) throw new SyncError("forbidden", `Not allowed to write "${name}".`);
@@ -184,7 +197,7 @@ export function createWrites(core: ServerCore): Writes {
           const packed = topics.pack(entry);
           const origin = log.durability === "memory" ? undefined : writers.origin(session.id, seq);
           hosted.apply?.(entry);
-          entries.push({ entry: packed, origin });
+          entries.push({ entry: packed, value: entry, origin });
           seqs.push(seq);
           writers.store(session.id, seq, log.decided + entries.length, nowMs);
         } catch (error) {

@@ -12,10 +12,10 @@
  */
 import type { Frame } from "./transport.ts";
 
-/** Longer strings get a Buffer of their own, kept in the Frame: they may be shared, and copying them twice costs. */
-const maxJoinedChars = 1024;
+/** Longer frames get a Buffer of their own, kept in the Frame: they may be shared, and copying them twice costs. */
+const maxJoinedLength = 1024;
 
-/** Strings are encoded here, then copied out: cheaper than asking each for its byte length first. */
+/** Short frames are put here, then copied out: cheaper than asking each string for its byte length first, or writing each alone. */
 const scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Bytes of the header before `length` bytes of payload. */
@@ -52,9 +52,10 @@ export function frameOf(frame: Frame): Buffer {
   return framed;
 }
 
-/** The bytes of all frames, in order: runs of short strings joined into one Buffer each, every other frame by itself. */
+/** The bytes of all frames, in order: runs of short frames joined into one Buffer each, every other frame by itself. */
 export function joinFrames(frames: readonly Frame[]): Buffer[] {
   const pieces: Buffer[] = [];
+  const isAlone = frames.length === 1;
   let end = 0;
   const cut = (): void => {
     if (end) pieces.push(Buffer.from(scratch.subarray(0, end)));
@@ -62,18 +63,32 @@ export function joinFrames(frames: readonly Frame[]): Buffer[] {
   };
   for (const frame of frames) {
     const { data, text, framed } = frame;
-    if (framed || typeof data !== "string" || data.length > maxJoinedChars) {
+    const isBytes = framed !== undefined || typeof data !== "string";
+    if (data.length > maxJoinedLength || (isAlone && isBytes)) {
       cut();
       pieces.push(frameOf(frame));
       continue;
     }
     if (end + 4 + data.length * 3 > scratch.length) cut();
-    const guess = frameHeaderBytes(data.length);
-    const length = scratch.write(data, end + guess);
-    const header = frameHeaderBytes(length);
-    if (header !== guess) scratch.copyWithin(end + header, end + guess, end + guess + length);
-    end = writeFrameHeader(scratch, end, length, text) + length;
+    if (framed) end = put(end, framed);
+    else if (typeof data === "string") end = putText(end, data, text);
+    else end = put(writeFrameHeader(scratch, end, data.length, text), data);
   }
   cut();
   return pieces;
+}
+
+/** Puts bytes at `start`; returns where they end. */
+function put(start: number, bytes: Uint8Array): number {
+  scratch.set(bytes, start);
+  return start + bytes.length;
+}
+
+/** Puts a frame of `data` at `start`; returns where it ends. */
+function putText(start: number, data: string, text: boolean): number {
+  const guess = frameHeaderBytes(data.length);
+  const length = scratch.write(data, start + guess);
+  const header = frameHeaderBytes(length);
+  if (header !== guess) scratch.copyWithin(start + header, start + guess, start + guess + length);
+  return writeFrameHeader(scratch, start, length, text) + length;
 }

@@ -1,8 +1,9 @@
 /**
  * The server's WebSocket, on `ws`: `ws` reads and does the control frames, we write the messages to the same socket.
  *
- * Always: a corked connection costs one write however many frames it was given; a frame that goes to many
- * connections is never copied; an idle connection costs one small object and no closure.
+ * Always: a corked connection costs one write however many frames it was given; a frame that goes to many connections is
+ * not copied for each, but for a short one that something else leaves with; an idle connection costs one small object and no
+ * closure.
  * Ours and `ws`' own frames never mix within a frame, because we write only whole ones, and all messages.
  * Rules: docs/protocol/transports.md TRANSPORT1-TRANSPORT15, DEFLATE1-DEFLATE5.
  */

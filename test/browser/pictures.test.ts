@@ -66,6 +66,8 @@ const pages: readonly [name: string, path: string, isKept: boolean][] = [
   ["board-svelte", "/board/svelte/?name=Ada", false],
   ["whiteboard-react", "/whiteboard/react?name=Grace", false],
   ["whiteboard-svelte", "/whiteboard/svelte/?name=Ada", false],
+  ["editor-react", "/editor/react?name=Grace", false],
+  ["editor-svelte", "/editor/svelte/?name=Ada", false],
   ["quick-start-react", "/quick-start/react", false],
   ["quick-start-svelte", "/quick-start/svelte/", false],
   ["peers", "/peers/react", false],
@@ -80,6 +82,7 @@ const isReady = async ({ page }: Window): Promise<void> => {
   await page.waitForFunction(() => !document.querySelector("#line") || document.documentElement.dataset["line"] === "connected");
   if (await page.locator(".chat").count()) await page.locator(".said").last().waitFor();
   if (await page.locator(".stage").count()) await page.locator('.stage:not([aria-label="Board with 0 shapes"])').waitFor();
+  if (await page.locator(".editor[data-synced]").count()) await page.locator(".editor[data-synced=true] .preview h1").waitFor();
   if (await page.locator(".board").count()) await page.locator("[data-card]").last().waitFor();
   await page.waitForFunction(
     () =>
@@ -106,6 +109,7 @@ test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_
     ["chat-card", "/chat/react?name=Ada", { width: 960, height: 600 }, 1],
     ["board-card", "/board/react?name=Ada", { width: 960, height: 600 }, 1],
     ["whiteboard-card", "/whiteboard/react?name=Ada", { width: 960, height: 600 }, 1],
+    ["editor-card", "/editor/react?name=Ada", { width: 960, height: 600 }, 1],
     ["quick-start-card", "/quick-start/react", { width: 480, height: 300 }, 2],
     ["peers-card", "/peers/react", { width: 960, height: 600 }, 1],
   ] as const;

@@ -4,6 +4,7 @@ import { createRng } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import * as Y from "yjs";
 import { changeOf } from "../../src/client/doc/textarea.ts";
+import { createWorld } from "./world.ts";
 import { createDoc } from "./yjs.ts";
 
 /** As a `<textarea>` behaves, without a page. */
@@ -127,4 +128,23 @@ test("DOC30 DOC31 whatever is typed on both sides, field and text end equal", ()
     text.insert(0, "unseen");
     expect(field.value).not.toBe(text.toString());
   }
+});
+
+test("DOC25 what was typed into a field is undone like every edit made here, and nothing that others wrote", async () => {
+  const world = createWorld();
+  const [ada, bob] = [await world.page("ada"), await world.page("bob")];
+  const field = new Field();
+  const stop = bindText(field, ada.note.doc.getText("text"));
+  const { undoManager } = ada.note;
+  field.type("typed");
+  await world.settle();
+  bob.type(0, "bob ");
+  await world.settle();
+  undoManager.undo();
+  await world.settle();
+  expect([field.value, bob.text]).toEqual(["bob ", "bob "]);
+  undoManager.redo();
+  await world.settle();
+  expect([field.value, bob.text]).toEqual(["bob typed", "bob typed"]);
+  stop();
 });

@@ -28,16 +28,21 @@ test("TRANSPORT11 a frame is one buffer, made once", () => {
   expect(frameOf({ data: Uint8Array.of(0x68), text: false }).toString("hex")).toBe("820168");
 });
 
-test("TRANSPORT12 runs of short strings are joined; bytes, long and framed ones stay by themselves, in order", () => {
+test("TRANSPORT12 runs of short frames are joined, long ones stay by themselves, in order", () => {
   const framed = textFrame("framed");
   frameOf(framed);
   const long = textFrame("x".repeat(1025));
-  const frames = [textFrame("a"), textFrame("b"), binaryFrame(1), textFrame("c"), framed, textFrame("d"), textFrame(""), long];
+  const longBytes = { data: new Uint8Array(1025), text: false };
+  const short = [textFrame("a"), binaryFrame(1), textFrame("c"), framed, textFrame("d"), textFrame("")];
+  const frames = [...short, long, longBytes, textFrame("e")];
   const pieces = joinFrames(frames);
-  expect(pieces.length).toBe(6);
-  expect(pieces[1]).toBe(frames[2]?.framed);
-  expect(pieces[3]).toBe(framed.framed);
+  expect(pieces.length).toBe(4);
+  expect(pieces[1]).toBe(frameOf(long));
+  expect(pieces[2]).toBe(frameOf(longBytes));
   expect(Buffer.concat(pieces).toString("hex")).toBe(Buffer.concat(frames.map(frameOf)).toString("hex"));
+  // What goes to many is not copied for each, where it goes alone.
+  expect(joinFrames([framed])).toEqual([framed.framed]);
+  expect(joinFrames([framed])[0]).toBe(framed.framed);
 });
 
 test("TRANSPORT12 joined strings are framed as single ones are, whatever their length in bytes", () => {

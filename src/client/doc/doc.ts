@@ -8,12 +8,14 @@ import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { type RefOrName, toRef } from "../../core/definitions.ts";
 import type { Readable } from "../../core/store.ts";
-import { coreOf } from "../client.ts";
+import { type Client, coreOf } from "../client.ts";
 import type { Receipt } from "../receipt.ts";
 import { type ValueHandle, valueHandle } from "../value-handle.ts";
 import { awarenessOf } from "./awareness.ts";
 import { ofOneYjs } from "./one-yjs.ts";
+import { Typed } from "./textarea.ts";
 import { docTopic } from "./topic.ts";
+import { type ClientVersions, clientVersions } from "./versions.ts";
 
 export interface DocOptions {
   /** Edits that one, a subdocument for one, instead of a new one. */
@@ -41,6 +43,8 @@ export interface ClientDoc extends ValueHandle<Y.Doc> {
   transact(run: (doc: Y.Doc) => void): Receipt;
   /** Of the newest edit made here, through whatever it was made. */
   readonly receipt: Receipt;
+  /** What was kept of it, where the server keeps versions. */
+  readonly versions: ClientVersions;
 }
 
 const managers = new WeakMap<Y.Doc, Y.UndoManager>();
@@ -57,7 +61,9 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
     () => own.synced.get(),
   );
   if (options.keep ?? true) handle.keep();
-  return Object.defineProperties(handle, {
+  let versions: ClientVersions | undefined;
+  const { close } = handle;
+  const made = Object.defineProperties(handle, {
     doc: { get: () => own.doc, enumerable: true },
     awareness: { get: () => awarenessOf(core, topic, own) },
     synced: { value: own.synced },
@@ -67,7 +73,7 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
       get() {
         let manager = managers.get(own.doc);
         if (!manager) {
-          manager = new Y.UndoManager(own.doc);
+          manager = new Y.UndoManager(own.doc, { trackedOrigins: new Set<unknown>([null, Typed]) });
           managers.set(own.doc, manager);
         }
         return manager;
@@ -79,5 +85,13 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
         return own.receipt;
       },
     },
+    versions: { get: () => (versions ??= clientVersions(client as Client, core, made, own.owners)) },
+    close: {
+      value() {
+        versions?.close();
+        close();
+      },
+    },
   }) as ClientDoc;
+  return made;
 }

@@ -1,5 +1,8 @@
 /** `sente-sync/doc`: Yjs documents on a client. It needs the package `yjs`. */
+export type { DocVersion } from "../../kind/doc/version.ts";
+export type { Author, DiffOfParts, DiffOfValue, DiffPart, DocDiff } from "../../kind/doc/version-diff.ts";
 export { type ClientDoc, type DocOptions, doc } from "./doc.ts";
 export { ofOneYjs } from "./one-yjs.ts";
 export { bindText, type TextField } from "./textarea.ts";
 export { remote } from "./topic.ts";
+export type { ClientVersions } from "./versions.ts";

@@ -28,10 +28,13 @@ interface Change {
   readonly inserted: string;
 }
 
+/** The origin of what is typed into a field. */
+export class Typed {}
+
 /** Until called back. The text is plain: nothing embedded. */
 export function bindText(field: TextField, text: Y.Text): Unsubscribe {
   ofOneYjs(text as never);
-  const origin = {};
+  const origin = new Typed();
   /** What the field shows, as far as this knows. */
   let shown = "";
   let isComposing = false;

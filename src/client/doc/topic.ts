@@ -12,6 +12,7 @@ import type { Env, Timer } from "../../core/env.ts";
 import { isSyncError, SyncError } from "../../core/errors.ts";
 import { createStore, type Readable } from "../../core/store.ts";
 import { readEntry, readSnapshot } from "../../kind/doc/authority.ts";
+import { readOwners } from "../../kind/doc/version.ts";
 import type { Replica } from "../../kind/kind.ts";
 import type { KindCore } from "../client.ts";
 import type { Held } from "../held.ts";
@@ -28,6 +29,8 @@ export interface DocTopic {
   readonly held: Held;
   readonly local: Set<(change: Change) => void>;
   readonly doc: Y.Doc;
+  /** Of client ids, as far as the server said. */
+  readonly owners: ReadonlyMap<number, string>;
   /** All that the server had when it was asked is here. */
   readonly synced: Readable<boolean>;
   /** Writes without an answer, and one more while something is gathered. */
@@ -78,6 +81,8 @@ class DocReplica implements Replica<true, unknown> {
   /** A snapshot came; undefined: none since the last time. */
   snapshot: readonly Uint8Array[] | undefined;
   offset = 0;
+  /** Whose the client ids are, as far as entries say. */
+  readonly owners = new Map<number, string>();
   cleared: (() => void) | undefined;
 
   get value(): true | undefined {
@@ -85,11 +90,17 @@ class DocReplica implements Replica<true, unknown> {
   }
   apply(entry: unknown, offset: number): void {
     this.updates.push(readEntry(entry));
+    if (Array.isArray(entry)) this.#own([entry.slice(1)]);
     this.offset = offset;
   }
   restore(snapshot: unknown): void {
     this.snapshot = readSnapshot(snapshot);
     this.updates = [];
+    this.owners.clear();
+    this.#own((snapshot as readonly unknown[])[1]);
+  }
+  #own(owners: unknown): void {
+    for (const [client, owner] of readOwners([null, owners])) this.owners.set(client, owner);
   }
   clear(): void {
     this.updates = [];
@@ -318,6 +329,7 @@ function createDocTopic(core: KindCore, topic: string, held: Held, given: Y.Doc 
   return {
     held,
     local,
+    owners: replica.owners,
     get doc() {
       return doc;
     },

@@ -23,15 +23,23 @@ export interface DocLimits {
   readonly maxBytes: number;
   /** Client ids that one owner claims: each costs every reader of the document for ever. Default 64 at once, one more each 10 minutes. */
   readonly clientIds: Rate;
+  /** Those of anonymous Yjs peers, all together. Default 1,000 at once, one more each minute. */
+  readonly guestClientIds: Rate;
 }
 
-export const docLimits: DocLimits = { maxBytes: 16 * 1024 * 1024, clientIds: { burst: 64, perSecond: 1 / 600 } };
+export const docLimits: DocLimits = {
+  maxBytes: 16 * 1024 * 1024,
+  clientIds: { burst: 64, perSecond: 1 / 600 },
+  guestClientIds: { burst: 1000, perSecond: 1 / 60 },
+};
 
 /** Owners whose claims are counted; beyond it, those of the one that claimed longest ago begin anew. */
 const maxClaiming = 1000;
 
 /** Whose the server's own client ids are. */
 export const serverOwner = "";
+/** Whose those of anonymous peers of y-websocket and Hocuspocus are: nothing tells one from another. */
+export const guestOwner = "guests";
 
 export class DocAuthority {
   #updates: Uint8Array[] = [];
@@ -92,8 +100,8 @@ export class DocAuthority {
   }
 
   #claim(owner: string, count: number, nowMs: number): void {
-    const { clientIds } = this.#limits;
-    const claims = this.#claims.get(owner) ?? createBucket(clientIds, nowMs);
+    const { clientIds, guestClientIds } = this.#limits;
+    const claims = this.#claims.get(owner) ?? createBucket(owner === guestOwner ? guestClientIds : clientIds, nowMs);
     this.#claims.delete(owner);
     this.#claims.set(owner, claims);
     if (this.#claims.size > maxClaiming) this.#claims.delete(this.#claims.keys().next().value as string);

@@ -103,7 +103,7 @@ export function passKey(cursor: Cursor, spent: Spent): void {
 
 const protoKey = "__proto__";
 
-function passJson(cursor: Cursor, spent: Spent, mayBeUndefined = false): void {
+export function passJson(cursor: Cursor, spent: Spent, mayBeUndefined = false): void {
   const text = cursor.text();
   if (mayBeUndefined && text === "undefined") return;
   let depth = 0;

@@ -15,10 +15,12 @@ import {
   type DocEntry,
   type DocLimits,
   type DocSnapshot,
+  guestOwner,
   readEntry,
   serverOwner,
 } from "../../kind/doc/authority.ts";
 import { writeVector } from "../../kind/doc/vector.ts";
+import type { VersionPolicy } from "../../kind/doc/version.ts";
 import type { Durability, Retention } from "../../topic/log.ts";
 import { coreOf, type ServerCore } from "../core.ts";
 import { declareKind, type Family, type ParamValues } from "../family.ts";
@@ -28,6 +30,9 @@ import type { Topic } from "../topic.ts";
 import { type Hosted, quiet } from "../topics.ts";
 import { type AwarenessUpdate, awareness } from "./awareness.ts";
 import { debounce } from "./debounce.ts";
+import { joinerOf } from "./joiner.ts";
+import { isGuest } from "./peers/guests.ts";
+import { type DocVersions, declareVersions, type KeptVersions, type VersionsHost } from "./versions.ts";
 import { DocView, joined, seedUpdate } from "./view.ts";
 
 export interface DocContext<P> {
@@ -63,6 +68,8 @@ export interface ServerDocOptions<P extends ParamValues = ParamValues> {
   readonly durability?: Durability;
   readonly retention?: Partial<Retention>;
   readonly limits?: Partial<DocLimits>;
+  /** Versions of each document are kept, and how many: `{}` for what is usual. Absent: there are none. */
+  readonly versions?: VersionPolicy;
 }
 
 /** A server's handle of one document. */
@@ -84,12 +91,16 @@ export interface ServerDoc {
   compact(): void;
   /** Runs the hooks that are due now; resolves when they have. */
   flush(): Promise<void>;
+  /** Throws SyncError `unsupported` where the option `versions` is not given. */
+  readonly versions: DocVersions;
 }
 
 /** A server's handle of a pattern of documents. */
 export interface DocFamily<P> extends Family<ServerDoc, P> {
   /** Opens the document and edits it; resolves when that is stored. */
   transact(params: P, run: (doc: Y.Doc) => void): Promise<void>;
+  /** Opens the document; its versions. */
+  versions(params: P): Promise<DocVersions>;
 }
 
 export function doc<P extends ParamValues>(
@@ -105,12 +116,15 @@ export function doc(
 ): ServerDoc | DocFamily<never> {
   const core = coreOf(server);
   const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  const ref = toRef("doc", target as Ref<"doc", unknown> | string) as Ref | Pattern<"doc", unknown, never>;
+  const policy = options.versions;
+  const versions = policy && declareVersions(core, server, ref.pattern, { ...options, versions: policy });
   const handle = declareKind<ServerDoc>(core, "doc", target, grants, (name, params, onHandle) =>
-    hostDoc(core, name, params as never, options, onHandle),
+    hostDoc(core, name, params as never, options, versions, onHandle),
   );
   const { authorize, onAwarenessUpdate } = options;
   const forget = awareness(server, target, { authorize, onAwarenessUpdate });
-  if (typeof toRef("doc", target as Ref<"doc", unknown> | string) !== "function") return handle as ServerDoc;
+  if (typeof ref !== "function") return handle as ServerDoc;
   const family = handle as Family<ServerDoc, never>;
   const transact: DocFamily<never>["transact"] = async (params, run) => {
     await (await family.open(params)).transact(run).stored;
@@ -118,8 +132,9 @@ export function doc(
   const remove: DocFamily<never>["delete"] = (params) => {
     family.delete(params);
     forget(params);
+    versions?.delete(ref(params).topic);
   };
-  return { ...family, transact, delete: remove };
+  return { ...family, transact, delete: remove, versions: async (params) => (await family.open(params)).versions };
 }
 
 /** Updates are joined when there are so many, or so much more of them than what they were joined to. */
@@ -133,6 +148,7 @@ function hostDoc(
   name: string,
   params: never,
   options: ServerDocOptions<never>,
+  versions: VersionsHost | undefined,
   onHandle: (handle: ServerDoc) => void,
 ): Hosted | Promise<Hosted> {
   const { topics, env } = core;
@@ -149,6 +165,8 @@ function hostDoc(
   /** Stored, and not yet told to hooks. */
   let changes: Uint8Array[] = [];
   let compactedBytes = 0;
+  let kept: KeptVersions | undefined;
+  const joiner = joinerOf(core);
 
   const hooks = [options.onChange, options.onStoreDocument].flatMap((hook) => (hook ? [hook] : []));
   const tellHooks = async (): Promise<void> => {
@@ -175,12 +193,27 @@ function hostDoc(
     if (updates < 2) return;
     const all = authority.updates;
     const update = view.isBuilt && updates === all.length ? Y.encodeStateAsUpdate(view.doc) : joined(all.slice(0, updates));
-    authority.compact(updates, update);
-    view.compacted(updates);
-    told.updates = 1;
+    compacted(updates, update);
+  };
+  const compacted = (count: number, update: Uint8Array): void => {
+    authority.compact(count, update);
+    view.compacted(count);
+    told.updates -= count - 1;
     compactedBytes = update.length;
   };
-  const compacting = debounce(env, compactQuietMs, compactLatestMs, compact);
+  /** What is large is joined elsewhere, while more comes behind it. */
+  const compactAway = async (): Promise<void> => {
+    const updates = authority.updates.slice(0, told.updates);
+    if (!joiner.isAway(updates)) return compact();
+    try {
+      const update = await joiner.join(updates);
+      // Else they were loaded anew, or joined, meanwhile.
+      if (updates.every((each, index) => authority.updates[index] === each)) compacted(updates.length, update);
+    } catch (error) {
+      if (!core.ended) report(error);
+    }
+  };
+  const compacting = debounce(env, compactQuietMs, compactLatestMs, compactAway);
   const compactLater = (): void => {
     const more = authority.bytes - compactedBytes;
     if (told.updates >= compactAfter.updates || (more >= compactAfter.bytes && more >= compactedBytes)) compacting.ask();
@@ -228,6 +261,7 @@ function hostDoc(
         if (hooks.length) changes.push(entry[0]);
       }
       if (hooks.length) telling.ask();
+      kept?.changed();
       compactLater();
     });
     return opened;
@@ -267,7 +301,7 @@ function hostDoc(
     return client;
   };
 
-  onHandle({
+  const handle: ServerDoc = {
     topic: name,
     ready: quiet(Promise.resolve(created).then(() => {})),
     transact(run) {
@@ -298,17 +332,37 @@ function hostDoc(
     },
     compact,
     flush: () => telling.flush(),
+    get versions() {
+      if (!kept) throw new SyncError("unsupported", `"${name}" keeps no versions: give the option \`versions\`.`);
+      return kept.handle;
+    },
+  };
+  onHandle(handle);
+  kept = versions?.of({
+    name,
+    ready: handle.ready,
+    stored: () => authority.snapshot(told.updates, told.owners),
+    current: () => view.doc,
+    owners: () => authority.owners,
+    transact: handle.transact,
+    join: joiner.join,
   });
 
   const ready = (on: Topic): Hosted => {
     topic = on;
     return {
       topic: on,
-      decide: (op, { user, nowMs }) => authority.decide(op, ownerOf(name, user as User), nowMs),
+      decide(op, { user, nowMs }) {
+        const owner = ownerOf(name, user as User);
+        const entry = authority.decide(op, owner, nowMs);
+        if (entry) kept?.wrote(owner, user as User);
+        return entry;
+      },
       apply: (entry) => apply(entry as DocEntry),
       close() {
         telling.cancel();
         compacting.cancel();
+        kept?.close();
         view.drop();
       },
     };
@@ -320,6 +374,7 @@ const owners = new WeakMap<User, Map<string, string>>();
 
 /** Tells one user of a topic from another, to readers too, and does not tell who it is. */
 function ownerOf(topic: string, user: User): string {
+  if (isGuest(user)) return guestOwner;
   let own = owners.get(user);
   if (!own) {
     own = new Map();

@@ -17,32 +17,32 @@ export const entriesMark = 0xc1;
 
 /** The frame, its entries copied. */
 export function writeEntries(id: number, first: number, entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const head = [entriesMark];
-  putVarint(head, id);
-  putVarint(head, first);
-  const lengths = entries.map(({ length }) => {
-    const bytes: number[] = [];
-    putVarint(bytes, length);
-    return bytes;
-  });
-  const frame = new Uint8Array(
-    entries.reduce((sum, { length }, i) => sum + length + (lengths[i] as number[]).length, head.length),
-  );
-  frame.set(head);
-  let at = head.length;
-  for (const [i, entry] of entries.entries()) {
-    const length = lengths[i] as number[];
-    frame.set(length, at);
-    frame.set(entry, at + length.length);
-    at += length.length + entry.length;
+  let size = 1 + varintBytes(id) + varintBytes(first);
+  for (const { length } of entries) size += varintBytes(length) + length;
+  const frame = new Uint8Array(size);
+  frame[0] = entriesMark;
+  let at = putVarint(frame, putVarint(frame, 1, id), first);
+  for (const entry of entries) {
+    at = putVarint(frame, at, entry.length);
+    frame.set(entry, at);
+    at += entry.length;
   }
   return frame;
 }
 
-function putVarint(bytes: number[], value: number): void {
+function varintBytes(value: number): number {
+  let count = 1;
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) count++;
+  return count;
+}
+
+/** Returns where it ends. */
+function putVarint(bytes: Uint8Array, start: number, value: number): number {
+  let at = start;
   let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  bytes.push(rest);
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 128;
+  bytes[at++] = rest;
+  return at;
 }
 
 /** The data of the `:sync/entries` that the frame stands for. */

@@ -1,0 +1,56 @@
+/** The editor's server: documents in a folder, begun with a few lines, and a name for everybody that is the server's word. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { doc } from "sente-sync/doc/server";
+import { createServer, type Server } from "sente-sync/server";
+import { folder } from "sente-sync/storage/folder";
+import { readName } from "../chat/contract.ts";
+import { notes, personOf } from "./contract.ts";
+
+const welcome = `# A page for everybody
+
+Open a **second window** and write in both: what you type is *there at once*,
+and everybody sees where the others are.
+
+- [x] Write
+- [ ] Cut the line, and go on writing
+- [ ] Undo: it takes back what *you* wrote
+
+> Two people may write into the same sentence. Nothing is lost.
+`;
+
+export interface Running {
+  readonly sync: Server;
+  close(): Promise<void>;
+}
+
+/** Outlives the server, which is started again in it; it goes with the process. */
+let shared: string | undefined;
+function folderOfProcess(): string {
+  if (shared !== undefined) return shared;
+  const path = mkdtempSync(join(tmpdir(), "sente-sync-editor-"));
+  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
+  shared = path;
+  return path;
+}
+
+export function start(path = folderOfProcess()): Running {
+  // #region serve
+  const sync = createServer({
+    storage: folder(path), // documents outlive their server
+    authenticate({ url }) {
+      const id = readName(url.searchParams.get("name"));
+      return id === null ? null : { id };
+    },
+  });
+  doc(sync, notes, {
+    // Whoever begins a document writes the same: two servers that both begin it make one.
+    seed: (note) => note.getText("text").insert(0, welcome),
+    versions: { maxCount: 20 }, // named ones, to go back to
+    // Who somebody is, is not for the page to say.
+    onAwarenessUpdate: ({ user, state }) => ({ ...state, user: personOf(user.id) }),
+  });
+  // #endregion
+  return { sync, close: () => sync.close() };
+}
