@@ -18,7 +18,7 @@ export interface ProjectionOptions {
 }
 
 export class Projection {
-  readonly feeds = new Map<Framer, Feed>();
+  readonly feeds: Map<Framer, Feed> = new Map();
   readonly #options: ProjectionOptions;
 
   constructor(options: ProjectionOptions) {
@@ -27,7 +27,7 @@ export class Projection {
 
   /** `head`: of what it shows. */
   feed(framer: Framer, head: number): Feed {
-    const { epoch, projector, tail } = this.#options;
+    const { epoch, tail } = this.#options;
     let feed = this.feeds.get(framer);
     if (!feed) {
       const made = createTail({ ...tail, firstIndex: head + 1 });

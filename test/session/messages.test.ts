@@ -111,8 +111,8 @@ test("HELLO1, SUB1, SUB9 and WRITE1 the readers take the shapes of the document"
   expect(
     readSubscribe(unpack('[{:topic "a" :kind "atom" :since ["e" 3]} {:topic "b" :kind "channel" :since nil :read false} 7]')),
   ).toEqual([
-    { topic: "a", kind: "atom", since: { epoch: "e", offset: 3 }, read: true },
-    { topic: "b", kind: "channel", since: null, read: false },
+    { topic: "a", kind: "atom", since: { epoch: "e", offset: 3 }, read: true, version: 1 },
+    { topic: "b", kind: "channel", since: null, read: false, version: 1 },
     undefined,
   ]);
   expect(readSince(unpack("[nil 0]"))).toEqual({ epoch: null, offset: 0 });

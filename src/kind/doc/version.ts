@@ -34,7 +34,11 @@ export interface VersionPolicy {
   readonly everyMs?: number;
 }
 
-export const versionPolicy = { maxCount: 100, maxBytes: 64 * 1024 * 1024, maxAgeMs: Number.POSITIVE_INFINITY } as const;
+export const versionPolicy: { readonly maxCount: number; readonly maxBytes: number; readonly maxAgeMs: number } = {
+  maxCount: 100,
+  maxBytes: 64 * 1024 * 1024,
+  maxAgeMs: Number.POSITIVE_INFINITY,
+};
 
 export const maxVersionName = 200;
 
