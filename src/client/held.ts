@@ -13,7 +13,7 @@ import { isIndex, readSince, readSubscribed, type Since } from "../session/messa
 import type { ClientCore } from "./client.ts";
 
 /**
- * `idle`: nobody uses it. `loading`: no value yet. `live`. `stale`: the line is down, the value may be old.
+ * `idle`: nobody uses it. `loading`: no value yet. `live`. `stale`: the line is down, or the server cannot read it now; the value may be old.
  * `deleted`, `refused`: see `error`.
  */
 export type TopicStatus = "idle" | "loading" | "live" | "stale" | "deleted" | "refused";
@@ -41,6 +41,9 @@ export interface HeldHost extends ClientCore {
 
 /** Topics whose values are kept while nobody uses them. */
 const maxIdleValues = 256;
+/** Where the server says "later": until it is asked again, twice as long each time. */
+const firstRetryMs = 1000;
+const maxRetryMs = 8000;
 
 export interface Held {
   readonly kind: string;
@@ -108,6 +111,8 @@ export function createHeld(
   /** Only the newest subscription's answer counts: each takes the place of the one before. */
   let asks = 0;
   let failures = 0;
+  let retry: Timer | undefined;
+  let retryMs = firstRetryMs;
 
   const tell = <A>(set: Set<(fact: A) => void>, fact: A): void => attempt(() => callAll(set, fact), topic);
   const become = (next: TopicStatus): void => attempt(() => status.set(next), topic);
@@ -120,6 +125,8 @@ export function createHeld(
 
   /** Subscribed no longer. */
   const leave = (): void => {
+    if (retry) env.clearTimer(retry);
+    retry = undefined;
     if (id) send("sync/unsubscribe", [id]);
     name(0);
     asked = 0;
@@ -136,6 +143,18 @@ export function createHeld(
   const again = (): void => {
     leave();
     want(held);
+  };
+
+  /** Nothing is over: it is asked for again on this line, and what is written waits. */
+  const postpone = (why: SyncError): void => {
+    error = why;
+    leave();
+    retry = env.setTimer(() => {
+      retry = undefined;
+      if (!asked) want(held);
+    }, retryMs);
+    retryMs = Math.min(retryMs * 2, maxRetryMs);
+    become(readers ? (known ? "stale" : "loading") : "idle");
   };
 
   const forget = (): void => {
@@ -221,7 +240,11 @@ export function createHeld(
 
   const answered = (value: unknown): void => {
     const answer = readSubscribed(value);
-    if ("error" in answer) return refuse(fromWireError(answer.error));
+    if ("error" in answer) {
+      const why = fromWireError(answer.error);
+      return why.retry === "later" ? postpone(why) : refuse(why);
+    }
+    retryMs = firstRetryMs;
     const { at } = answer;
     name(answer.id);
     // Released meanwhile.
@@ -312,6 +335,7 @@ export function createHeld(
     lost() {
       // The server knows.
       id = failures = 0;
+      retryMs = firstRetryMs;
       leave();
       if (status.get() === "live") become("stale");
     },

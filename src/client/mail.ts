@@ -122,9 +122,10 @@ function createMail(core: KindCore, client: MailClient): Mail {
     for (const { reply, data } of known.messages) if (reply !== undefined) settle(reply, undefined, data);
   };
 
-  /** The inbox's offsets count from 1 again: nobody has been told any of it. */
+  /** The inbox's offsets count from 1 again: nobody has been told any of it. Who never knew an inbox begins as it wanted to. */
   const restart = (): void => {
     for (const reader of readers) {
+      if (reader.next === undefined) continue;
       reader.next = undefined;
       reader.from = "unread";
     }

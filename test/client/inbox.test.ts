@@ -1,7 +1,9 @@
 /** The user's own inbox on a client: what is kept, what is unread, and who is told. */
+import { SyncError } from "sente-sync";
 import { createClient, inbox, relay } from "sente-sync/client";
 import { createServer, inbox as serveInbox } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
+import type { Storage } from "../../src/topic/log.ts";
 import { createWorld } from "../server/world.ts";
 import { handStorage } from "../support/hand-log.ts";
 import { codeOf, mailWorld } from "./mail-world.ts";
@@ -187,6 +189,61 @@ test("INBOX11 in a new epoch all that is unread is told: the offsets mean other 
     await other.advance(200);
   }
   expect([heard, own.unread.get()]).toEqual([[1, 2, 3, 11, 12], 2]);
+});
+
+test("INBOX11 with `latest` the first state that is known is where it begins, also where that is of a second epoch", async () => {
+  const world = mailWorld();
+  serveInbox(world.sync);
+  const { client, lies } = await world.as("ada");
+  const { hear } = lies;
+  // It is subscribed, and the line goes before it has the state.
+  lies.hear = (text) => (text.includes("sync/snapshot") ? undefined : hear(text));
+  const own = inbox(client);
+  const heard: unknown[] = [];
+  own.subscribe(({ data }) => void heard.push(data), { from: "latest" });
+  await world.advance(10);
+  const other = mailWorld();
+  const otherMail = serveInbox(other.sync);
+  otherMail.notify("ada", "app/n", 11);
+  await other.advance(10);
+  lies.hear = hear;
+  world.goTo(other.sync);
+  lies.cut();
+  for (let i = 0; i < 50; i++) {
+    if (i === 40) otherMail.notify("ada", "app/n", 12);
+    await world.advance(200);
+    await other.advance(200);
+  }
+  expect([dataOf(own.items.get()), heard]).toEqual([[11, 12], [12]]);
+});
+
+test("SUB12 what the disk does not give now is asked for again on the same line; what is written there waits", async () => {
+  const inner = handStorage(createWorld().env);
+  inner.auto = true;
+  let fails = true;
+  const storage: Storage = {
+    name: "failing",
+    async open(host) {
+      const log = await inner.open(host);
+      const unreadable = new SyncError("read-only", "The disk does not give what is stored.");
+      return { ...log, open: (topic, options) => (fails ? Promise.reject(unreadable) : log.open(topic, options)) };
+    },
+  };
+  const world = mailWorld({ storage });
+  serveInbox(world.sync);
+  const { client: ada, lies } = await world.as("ada");
+  const { client: bob } = await world.as("bob");
+  const own = inbox(ada);
+  own.keep();
+  const receipt = relay(bob).send({ user: "ada" }, "app/n", 1);
+  await world.advance(4000);
+  expect([own.status.get(), own.error?.code, receipt.status]).toEqual(["loading", "read-only", "local"]);
+  const asked = (): number => lies.said.filter((text) => text.includes(":sync/subscribe")).length;
+  // At once, after 1 s, and 2 s later.
+  expect(asked()).toBe(3);
+  fails = false;
+  await Promise.all([receipt.stored, world.advance(4000)]);
+  expect([own.status.get(), own.error, dataOf(own.items.get()), asked()]).toEqual(["live", undefined, [1], 4]);
 });
 
 test("INBOX13 an inbox begins with the user, and follows where another one signs in", async () => {
