@@ -106,7 +106,8 @@ describe.each([
   test.skipIf(isMissing)("asks the server, also over a slow line", async () => {
     const window = await world.open(path);
     const { page } = window;
-    const answer = page.getByText(/^Busy for 1\d\d ms$/);
+    // How long it was busy is the machine's to say; that it answers is ours.
+    const answer = page.getByText(/^Busy for \d+ ms$/);
     await press(window, "Give the server work");
     await answer.waitFor();
     await press(window, "Slow it down");
