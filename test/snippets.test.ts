@@ -12,6 +12,7 @@ test("a region is cut without markers and common indentation", () => {
   expect(cut(source, "a")).toBe("if (x) {\n  y();\n  z();\n}");
   expect(cut(source, "b")).toBe("y();\nz();");
   expect(cut("<p>\n<!-- #region c -->\n  <b/>\n<!-- #endregion -->", "c")).toBe("<b/>");
+  expect(cut("// #region e\na\n// #endregion\nb\n// #region e\nc\n// #endregion", "e")).toBe("a\nc");
   expect(() => cut(source, "c")).toThrow("no region c");
   expect(() => cut("// #region d\nx", "d")).toThrow("region d never ends");
 });

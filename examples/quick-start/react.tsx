@@ -4,7 +4,9 @@ import { createRoot } from "react-dom/client";
 // #region page
 import { createClient } from "sente-sync/client";
 import { SyncProvider, useAtom, useClient } from "sente-sync/react";
+// #endregion
 import { showLine } from "../shared/line.ts";
+// #region page
 import { events, stats } from "./contract.ts";
 
 function Visitors() {

@@ -4,7 +4,7 @@
  *     <!-- from: examples/quick-start/server.ts#serve -->
  *
  * and in that file the region is marked by `// #region serve` and `// #endregion` (in Svelte markup `<!-- #region serve -->`).
- * Without `#region` the whole file is shown.
+ * Without `#region` the whole file is shown; regions of one name are shown as one.
  *
  * Always: indentation common to all lines is taken away; markers of other regions are left out.
  * Rules: docs/contributing.md.
@@ -27,7 +27,7 @@ export function cut(text: string, region: string | undefined): string {
       if (depth > 0) lines.push(line);
     } else if (mark[1] === "region") {
       if (depth > 0) depth++;
-      else if (mark[2] === region && !found) {
+      else if (mark[2] === region) {
         found = true;
         depth = 1;
       }
