@@ -8,9 +8,9 @@
  * Rules: docs/protocol/shared.md UNDO1-UNDO12.
  */
 import { createStore, type Readable } from "../core/store.ts";
-import { isBelow, mergeChanges } from "../kind/changes.ts";
+import { mergeChanges } from "../kind/changes.ts";
 import { isPlain } from "../kind/patch.ts";
-import { type Assignment, type Keys, put, read } from "../kind/registers.ts";
+import { type Assignment, type Keys, type Made, put, putAll, read } from "../kind/registers.ts";
 import { isSame } from "../kind/same.ts";
 
 /** What undoing did. */
@@ -118,7 +118,7 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
   };
 
   const revert = (changes: readonly Change[]): { readonly reverted: Change[]; readonly answer: Undone } => {
-    const works = new Map<UndoTarget, { value: unknown; writes: Assignment[] }>();
+    const works = new Map<UndoTarget, { value: unknown; readonly made: Made; readonly writes: Assignment[] }>();
     const reverted: Change[] = [];
     const changed: TopicPath[] = [];
     const skipped: TopicPath[] = [];
@@ -132,16 +132,16 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
         continue;
       }
       const { target, path, before, after } = change;
-      const work = works.get(target) ?? { value: target.value(), writes: [] };
+      const work = works.get(target) ?? { value: target.value(), made: new Set(), writes: [] };
       works.set(target, work);
       if (isSame(read(work.value, path), after)) {
-        work.value = put(work.value, path, before);
-        work.writes = mergeChanges(work.writes, [{ path, value: before }]);
+        work.value = put(work.value, path, before, work.made);
+        work.writes.push({ path, value: before });
         reverted.push({ target, path, before: after, after: before });
         changed.push({ topic: target.topic, path });
       } else skipped.push({ topic: target.topic, path });
     }
-    for (const [target, { writes }] of works) if (writes.length) target.write(writes);
+    for (const [target, { writes }] of works) if (writes.length) target.write(mergeChanges([], writes));
     return { reverted, answer: { changed, skipped } };
   };
 
@@ -165,7 +165,7 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
     const joins = last && (gathering === "on" || (!gathering && group !== undefined && last.group === group && !undone.length));
     if (gathering) gathering = "on";
     if (joins) {
-      const step = { group, together: last.together ?? together, changes: changes.reduce(join, last.changes) };
+      const step = { group, together: last.together ?? together, changes: joinAll(last.changes, changes) };
       become([...done.slice(0, -1), step], []);
     } else become([...done, { group, together, changes }], []);
   };
@@ -202,7 +202,7 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
 
 /** What was written, at paths that can be put back: what had to become an object for it is replaced as a whole. */
 function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignment[]): readonly PathChange[] {
-  const after = writes.reduce((value, { path, value: set }) => put(value, path, set), before);
+  const after = putAll(before, writes);
   const whole = writes.map(({ path }) => {
     const end = path.findIndex((_, depth) => !isPlain(read(before, path.slice(0, depth + 1))));
     const top = end < 0 ? path : path.slice(0, end + 1);
@@ -214,13 +214,42 @@ function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignm
 }
 
 /** The same path again is one change, unless another one came between that went through it. */
-function join(changes: readonly Change[], next: Change): readonly Change[] {
-  if ("act" in next) return [...changes, next];
-  const at = changes.findLastIndex(
-    (change) =>
-      "target" in change && change.target === next.target && (isBelow(change.path, next.path) || isBelow(next.path, change.path)),
-  );
-  const last = changes[at];
-  if (!last || "act" in last || last.path.length !== next.path.length) return [...changes, next];
-  return [...changes.slice(0, at), { ...last, after: next.after }, ...changes.slice(at + 1)];
+function joinAll(changes: readonly Change[], added: readonly Change[]): readonly Change[] {
+  const joined: Change[] = [];
+  const places = new Map<UndoTarget, Places>();
+  const add = (change: Change): void => {
+    if (!("act" in change)) {
+      const { target, path } = change;
+      const place = places.get(target) ?? new Places();
+      places.set(target, place);
+      place.add(path, joined.length);
+    }
+    joined.push(change);
+  };
+  for (const change of changes) add(change);
+  for (const change of added) {
+    const at = "act" in change ? -1 : (places.get(change.target)?.lastThrough(change.path) ?? -1);
+    const last = joined[at];
+    if (last && !("act" in last) && !("act" in change) && last.path.length === change.path.length)
+      joined[at] = { ...last, after: change.after };
+    else add(change);
+  }
+  return joined;
 }
+
+/** Where the last change stands that a path goes through, or that went through it. */
+class Places {
+  readonly #at = new Map<string, number>();
+  readonly #beneath = new Map<string, number>();
+
+  add(path: Keys, index: number): void {
+    for (const key of topsOf(path)) this.#beneath.set(key, index);
+    this.#at.set(JSON.stringify(path), index);
+  }
+  lastThrough(path: Keys): number {
+    return Math.max(this.#beneath.get(JSON.stringify(path)) ?? -1, ...topsOf(path).map((key) => this.#at.get(key) ?? -1));
+  }
+}
+
+/** The path, and those above it. */
+const topsOf = (path: Keys): string[] => [...path, ""].map((_, length) => JSON.stringify(path.slice(0, length)));

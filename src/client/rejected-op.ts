@@ -7,7 +7,7 @@
 import type { SyncError } from "../core/errors.ts";
 import { readChanges } from "../kind/changes.ts";
 import { type Call, callsOf, readCall } from "../kind/mutation.ts";
-import { type Keys, nothing, put, read } from "../kind/registers.ts";
+import { type Keys, nothing, putAll, read } from "../kind/registers.ts";
 
 /** Of a shared tree. */
 export interface RejectedPath {
@@ -50,9 +50,9 @@ export function whatWas(
 function currentOf({ data }: SyncError, value: unknown): unknown {
   const { current } = (data ?? {}) as { readonly current?: unknown };
   if (!Array.isArray(current)) return value;
-  return (current as [Keys, unknown?][]).reduce<unknown>(
-    (all, [path, ...is]) => put(all, path, is.length ? is[0] : nothing),
+  return putAll(
     value,
+    (current as [Keys, unknown?][]).map(([path, ...is]) => ({ path, value: is.length ? is[0] : nothing })),
   );
 }
 

@@ -11,7 +11,7 @@ import type { Timer } from "../core/env.ts";
 import { compareStamps, firstStamp, maxCount, type Stamp } from "../core/hlc.ts";
 import { addTo, callAll, type Unsubscribe } from "../core/store.ts";
 import { isBelow, mergeChanges, readChanges } from "../kind/changes.ts";
-import { type Assignment, nothing, Registers } from "../kind/registers.ts";
+import { type Assignment, type Made, nothing, Registers } from "../kind/registers.ts";
 import { keepSame } from "../kind/same.ts";
 import { createSharedReplica, overlay, type SharedOp, type SharedReplica, sharedOp, versionOfOp } from "../kind/shared.ts";
 import type { KindCore } from "./client.ts";
@@ -100,8 +100,9 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
       return;
     }
     const registers = tree?.registers ?? new Registers(initial, firstStamp);
+    const made: Made = new Set();
     const next = pending.reduce(
-      (value, { stamp = lastStamp, changes }) => overlay(registers, value, stamp, changes),
+      (value, { stamp = lastStamp, changes }) => overlay(registers, value, stamp, changes, made),
       registers.value,
     );
     shown = isApart ? keepSame(shown, next) : next;

@@ -7,7 +7,7 @@
  */
 import { SyncError } from "../core/errors.ts";
 import { isPlain, maxPathLength } from "./patch.ts";
-import { type Assignment, type Keys, nothing, put, read } from "./registers.ts";
+import { type Assignment, type Keys, type Made, nothing, put, read } from "./registers.ts";
 import { keepSame } from "./same.ts";
 
 /** Paths of one write. */
@@ -68,8 +68,14 @@ export function changesBetween(before: unknown, after: unknown): Assignment[] {
       changes.push({ path, value: to });
       return;
     }
-    const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
-    for (const key of keys) walk(some(read(from, [key])), some(read(to, [key])), [...path, key]);
+    const step = (key: string): void => {
+      const one = from[key];
+      const other = to[key];
+      if (Object.is(one, other) && Object.hasOwn(from, key) && Object.hasOwn(to, key)) return;
+      walk(some(read(from, [key])), some(read(to, [key])), [...path, key]);
+    };
+    for (const key of Object.keys(from)) step(key);
+    for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) step(key);
   };
   walk(some(before), some(after), []);
   return changes;
@@ -87,16 +93,33 @@ export function some(value: unknown): unknown {
 
 /** What one write after the other changes, as one: what is beneath a change becomes part of it. */
 export function mergeChanges(earlier: readonly Assignment[], later: readonly Assignment[]): Assignment[] {
-  let merged = [...earlier];
+  const merged = new Map(earlier.map((change) => [keyOf(change.path), change]));
+  const made: Made = new Set();
+  let longest = earlier.reduce((length, { path }) => Math.max(length, path.length), 0);
   for (const change of later) {
-    const above = merged.findIndex(({ path }) => path.length < change.path.length && isBelow(change.path, path));
-    if (above < 0) merged = [...merged.filter(({ path }) => !isBelow(path, change.path)), change];
-    else {
-      const { path, value } = merged[above] as Assignment;
-      merged[above] = { path, value: put(value, change.path.slice(path.length), change.value) };
+    const { path } = change;
+    const above = lengthAbove(merged, path);
+    if (above !== undefined) {
+      const key = keyOf(path.slice(0, above));
+      const top = merged.get(key) as Assignment;
+      merged.set(key, { path: top.path, value: put(top.value, path.slice(above), change.value, made) });
+      continue;
     }
+    const key = keyOf(path);
+    merged.delete(key);
+    if (longest > path.length) for (const [other, below] of merged) if (isBelow(below.path, path)) merged.delete(other);
+    merged.set(key, change);
+    longest = Math.max(longest, path.length);
   }
-  return merged;
+  return [...merged.values()];
+}
+
+const keyOf = (path: Keys): string => JSON.stringify(path);
+
+/** How long the path is of a change above. */
+function lengthAbove(changes: ReadonlyMap<string, unknown>, path: Keys): number | undefined {
+  for (let length = 0; length < path.length; length++) if (changes.has(keyOf(path.slice(0, length)))) return length;
+  return undefined;
 }
 
 /** At the path `top` or beneath it. */

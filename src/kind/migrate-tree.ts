@@ -10,7 +10,7 @@
 import { compareStamps, firstStamp, type Stamp } from "../core/hlc.ts";
 import { differencesBetween, isBelow } from "./changes.ts";
 import { isPlain } from "./patch.ts";
-import { type Keys, nothing, put, Registers, read } from "./registers.ts";
+import { type Keys, nothing, putAll, Registers, read } from "./registers.ts";
 import type { SharedSnapshot, SharedTree } from "./shared-tree.ts";
 
 const maxRuns = 256;
@@ -31,7 +31,10 @@ export function migrateTree(tree: SharedTree, migrate: (value: unknown) => unkno
   for (let at = 0; at < rows.length; at += size) {
     const group = rows.slice(at, at + size);
     const newest = group.at(-1) as Row;
-    for (const [path, , assigned] of group) older = put(older, path, assigned);
+    older = putAll(
+      older,
+      group.map(([path, , value]) => ({ path, value })),
+    );
     const before = value;
     value = migrate(older);
     for (const change of differencesBetween(before, value)) {

@@ -9,7 +9,7 @@
 import { versionError } from "../core/versions.ts";
 import { differencesBetween, readChanges } from "./changes.ts";
 import { allOf, type Call, callsOf, readCall, versionOfCall } from "./mutation.ts";
-import { put } from "./registers.ts";
+import { putAll } from "./registers.ts";
 import { type SharedOp, sharedOp, versionOfOp } from "./shared.ts";
 import type { Versions } from "./versions.ts";
 
@@ -27,7 +27,7 @@ export function presentSharedOp(versions: Versions, op: unknown, value: unknown)
   if (have === need) return plain;
   if (have > need || !takesSharedOp(versions, have)) throw versionError("A write", { have, need });
   const before = versions.down(value, have);
-  const after = readChanges(plain, 2).reduce((next, change) => put(next, change.path, change.value), before);
+  const after = putAll(before, readChanges(plain, 2));
   const [, count] = plain;
   if (typeof ms !== "number" || typeof count !== "number") return plain;
   return sharedOp({ ms, count, node: "" }, differencesBetween(versions.up(before, have), versions.up(after, have)));

@@ -6,15 +6,16 @@
  */
 import { SyncError } from "../core/errors.ts";
 import { isBelow } from "./changes.ts";
-import { type Assignment, type Keys, nothing, put, read } from "./registers.ts";
+import { type Assignment, type Keys, type Made, nothing, put, read } from "./registers.ts";
 
 export type Paths = readonly Keys[];
 
 /** What is there of the value, in its place. */
 export function pick(value: unknown, paths: Paths): unknown {
+  const made: Made = new Set();
   return paths.reduce<unknown>((picked, path) => {
     const found = read(value, path);
-    return found === nothing ? picked : put(picked, path, found);
+    return found === nothing ? picked : put(picked, path, found, made);
   }, {});
 }
 

@@ -115,12 +115,12 @@ export class Registers {
     return true;
   }
 
-  /** The value as it would be with that assignment, which stays out of the tree. */
-  overlay(value: unknown, { path, value: assigned }: Assignment, stamp: Stamp): unknown {
+  /** The value as it would be with that assignment, which stays out of the tree. `made`: as for `put`. */
+  overlay(value: unknown, { path, value: assigned }: Assignment, stamp: Stamp, made?: Made): unknown {
     if (this.covering(path, stamp)) return value;
     let register: Register | undefined = this.#root;
     for (const key of path) register = register?.below?.get(key);
-    return put(value, path, withBelow(assigned, register?.below, stamp));
+    return put(value, path, withBelow(assigned, register?.below, stamp), made);
   }
 
   /** Forgets deletions that are older than `beforeMs`, where the value is the same without them; nothing older is taken from then on. */
@@ -228,16 +228,27 @@ export function read(value: unknown, path: Keys): unknown {
   return found;
 }
 
+/** Objects made for a value that nobody has seen yet: they may be changed in place, so that many changes copy a parent once. */
+export type Made = Set<object>;
+
 /** The value with `set` at the path. Whatever a path leads through is an object, also where `nothing` is set at its end. */
-export function put(value: unknown, path: Keys, set: unknown, depth = 0): unknown {
+export function put(value: unknown, path: Keys, set: unknown, made?: Made, depth = 0): unknown {
   if (depth === path.length) return set;
   const key = path[depth] as string;
   const isObject = isPlain(value);
   const before = isObject && Object.hasOwn(value, key) ? value[key] : nothing;
-  const after = put(before, path, set, depth + 1);
+  const after = put(before, path, set, made, depth + 1);
   if (after === before && isObject) return value;
-  const copy: Record<string, unknown> = isObject ? { ...value } : {};
-  if (after === nothing) delete copy[key];
-  else define(copy, key, after);
-  return copy;
+  const isOurs = isObject && made?.has(value);
+  const next: Record<string, unknown> = isOurs ? value : isObject ? { ...value } : {};
+  if (after === nothing) delete next[key];
+  else define(next, key, after);
+  if (!isOurs) made?.add(next);
+  return next;
+}
+
+/** The value with all of them, in their order. */
+export function putAll(value: unknown, changes: readonly Assignment[]): unknown {
+  const made: Made = new Set();
+  return changes.reduce((next, { path, value: set }) => put(next, path, set, made), value);
 }

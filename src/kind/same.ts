@@ -5,7 +5,7 @@
  * Rules: docs/protocol/shared.md SHARED21.
  */
 import { isPlain } from "./patch.ts";
-import { put } from "./registers.ts";
+import { type Made, put } from "./registers.ts";
 
 /** `after`, with the parts of `before` where they are equal. */
 export function keepSame(before: unknown, after: unknown): unknown {
@@ -13,12 +13,13 @@ export function keepSame(before: unknown, after: unknown): unknown {
   if (Array.isArray(before) && Array.isArray(after)) return isSame(before, after) ? before : after;
   if (!isPlain(before) || !isPlain(after)) return isSame(before, after) ? before : after;
   const keys = Object.keys(after);
+  const made: Made = new Set();
   let next = after;
   let isAll = keys.length === Object.keys(before).length;
   for (const key of keys) {
     const own = Object.hasOwn(before, key);
     const kept = own ? keepSame(before[key], after[key]) : after[key];
-    if (kept !== after[key]) next = put(next, [key], kept) as typeof after;
+    if (kept !== after[key]) next = put(next, [key], kept, made) as typeof after;
     isAll &&= own && Object.is(kept, before[key]);
   }
   return isAll ? before : next;

@@ -13,7 +13,7 @@ import { versionError } from "../core/versions.ts";
 import { readChanges, writeChanges } from "./changes.ts";
 import type { Authority, Replica, WriteContext } from "./kind.ts";
 import { checkAllowed } from "./paths.ts";
-import { type Assignment, nothing, type Registers, read } from "./registers.ts";
+import { type Assignment, type Made, nothing, type Registers, read } from "./registers.ts";
 import { type Applied, type SharedEntry, SharedTree } from "./shared-tree.ts";
 
 /** Of another version than 1, the count is told with the version. */
@@ -84,9 +84,15 @@ export function createSharedAuthority({ initial, maxRegisters = 100_000, check }
   };
 }
 
-/** The value with changes that are not in the tree. */
-export function overlay(registers: Registers, value: unknown, stamp: Stamp, changes: readonly Assignment[]): unknown {
-  return changes.reduce((shown, change) => registers.overlay(shown, change, stamp), value);
+/** The value with changes that are not in the tree. `made`: as for `put`. */
+export function overlay(
+  registers: Registers,
+  value: unknown,
+  stamp: Stamp,
+  changes: readonly Assignment[],
+  made: Made = new Set(),
+): unknown {
+  return changes.reduce((shown, change) => registers.overlay(shown, change, stamp, made), value);
 }
 
 /** Of version 1: others are brought to it before. */

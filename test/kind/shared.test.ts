@@ -1,12 +1,12 @@
 /** Shared trees: the laws of every kind, how entries are told, and that replicas, log and screen agree whatever the clocks say. */
 import { expect, test } from "vitest";
 import { isSyncError } from "../../src/core/errors.ts";
-import { maxAheadMs, type Stamp } from "../../src/core/hlc.ts";
+import { firstStamp, maxAheadMs, type Stamp } from "../../src/core/hlc.ts";
 import { changesBetween, isBelow, mergeChanges, readChanges, writeChanges } from "../../src/kind/changes.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
-import { type Assignment, nothing, put, read } from "../../src/kind/registers.ts";
+import { type Assignment, nothing, put, putAll, Registers, read } from "../../src/kind/registers.ts";
 import { isSame, keepSame } from "../../src/kind/same.ts";
-import { createSharedAuthority, createSharedReplica, type SharedOp, sharedOp } from "../../src/kind/shared.ts";
+import { createSharedAuthority, createSharedReplica, overlay, type SharedOp, sharedOp } from "../../src/kind/shared.ts";
 import type { SharedEntry } from "../../src/kind/shared-tree.ts";
 import { kindLaws, type Random } from "../../src/testing/contracts/kind.ts";
 import { createRng } from "../../src/testing/rng.ts";
@@ -256,6 +256,31 @@ test("SHARED15 merged changes do what both did, one after the other, and lie sid
     }
     expect(readChanges(writeChanges([], merged), 0)).toHaveLength(merged.length);
   }
+});
+
+test("SHARED14 many changes copy what they go through once, and nothing that was there before", () => {
+  const freeze = <T>(value: T): T => {
+    if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+    return value;
+  };
+  for (let seed = 1; seed <= 300; seed++) {
+    const { next: random } = createRng(`put all ${seed}`);
+    const [before, ...changes] = [freeze(anyValue(random)), ...freeze([...changesOf(random), ...changesOf(random)])];
+    const one = changes.reduce((value, { path, value: set }) => put(value, path, set), before);
+    expect(putAll(before, changes), `seed ${seed}`).toEqual(one);
+  }
+  let copies = 0;
+  const shapes = new Proxy(Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`s${at}`, { x: 0 }])), {
+    ownKeys: (target) => {
+      copies++;
+      return Reflect.ownKeys(target);
+    },
+  });
+  const moved = Object.keys(shapes).map((id) => ({ path: [id, "x"], value: 1 }));
+  copies = 0;
+  expect(Object.values(putAll(shapes, moved) as object)).toEqual(moved.map(() => ({ x: 1 })));
+  expect(overlay(new Registers(shapes, firstStamp), shapes, { ms: 1, count: 0, node: "n" }, moved)).toEqual(putAll({}, moved));
+  expect(copies).toBe(2);
 });
 
 test("SHARED21 what came back equal is the object that was there", () => {
