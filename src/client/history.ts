@@ -10,7 +10,7 @@
 import { createStore, type Readable } from "../core/store.ts";
 import { mergeChanges } from "../kind/changes.ts";
 import { isPlain } from "../kind/patch.ts";
-import { type Assignment, type Keys, type Made, put, putAll, read } from "../kind/registers.ts";
+import { type Assignment, type Keys, type Made, put, read } from "../kind/registers.ts";
 import { isSame } from "../kind/same.ts";
 
 /** What undoing did. */
@@ -202,11 +202,15 @@ export function createUndoHistory({ limit = 100 }: UndoHistoryOptions = {}): Und
 
 /** What was written, at paths that can be put back: what had to become an object for it is replaced as a whole. */
 function changesOf(target: UndoTarget, before: unknown, writes: readonly Assignment[]): readonly PathChange[] {
-  const after = putAll(before, writes);
-  const whole = writes.map(({ path }) => {
+  /** What replaces them. */
+  const anew = new Map<string, unknown>();
+  const whole = mergeChanges([], writes).map(({ path, value }) => {
     const end = path.findIndex((_, depth) => !isPlain(read(before, path.slice(0, depth + 1))));
-    const top = end < 0 ? path : path.slice(0, end + 1);
-    return { path: top, value: read(after, top) };
+    if (end < 0 || end === path.length - 1) return { path, value };
+    const top = path.slice(0, end + 1);
+    const key = JSON.stringify(top);
+    anew.set(key, put(anew.get(key), path.slice(top.length), value));
+    return { path: top, value: anew.get(key) };
   });
   return mergeChanges([], whole)
     .map(({ path, value }) => ({ target, path, before: read(before, path), after: value }))

@@ -11,9 +11,10 @@ import type { Timer } from "../core/env.ts";
 import { compareStamps, firstStamp, maxCount, type Stamp } from "../core/hlc.ts";
 import { addTo, callAll, type Unsubscribe } from "../core/store.ts";
 import { isBelow, mergeChanges, readChanges } from "../kind/changes.ts";
-import { type Assignment, type Made, nothing, Registers } from "../kind/registers.ts";
-import { keepSame } from "../kind/same.ts";
+import { type Assignment, type Keys, type Made, nothing, Registers, read } from "../kind/registers.ts";
+import { keepSame, keepSameAt } from "../kind/same.ts";
 import { createSharedReplica, overlay, type SharedOp, type SharedReplica, sharedOp, versionOfOp } from "../kind/shared.ts";
+import type { SharedTree } from "../kind/shared-tree.ts";
 import type { KindCore } from "./client.ts";
 import type { Held } from "./held.ts";
 import { MergedReceipt, type Receipt, ReceiptState } from "./receipt.ts";
@@ -85,8 +86,9 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   /** The last one, where it still takes more in. */
   let open: { readonly write: Pending; readonly receipt: MergedReceipt; readonly timer: Timer } | undefined;
   let shown: unknown;
-  /** Parts of what is shown are other objects than those of the tree, and as good. */
-  let isApart = false;
+  /** Where what is shown may not be the tree's: what is pending, and what came since. */
+  let touched = new Set<Keys>();
+  let lastTree: SharedTree | undefined;
   /** What is shown has a tree of the server in it. */
   let isKnown = false;
   let conflicts: Conflict[] = [];
@@ -101,12 +103,26 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
     }
     const registers = tree?.registers ?? new Registers(initial, firstStamp);
     const made: Made = new Set();
-    const next = pending.reduce(
-      (value, { stamp = lastStamp, changes }) => overlay(registers, value, stamp, changes, made),
-      registers.value,
-    );
-    shown = isApart ? keepSame(shown, next) : next;
-    isApart = pending.length > 0 || shown !== registers.value;
+    const overlaid = new Set<Keys>();
+    let next = registers.value;
+    for (const { stamp = lastStamp, changes } of pending) {
+      next = overlay(registers, next, stamp, changes, made);
+      for (const { path } of changes) overlaid.add(path);
+    }
+    const isSameTree = tree !== undefined && tree === lastTree;
+    shown = isSameTree ? keepSameAt(shown, next, [...touched, ...overlaid]) : keepSame(shown, next);
+    lastTree = tree;
+    touched = overlaid;
+  };
+
+  /** A write behind all others: over what is shown already. */
+  const lay = (changes: readonly Assignment[], stamp: Stamp = lastStamp): void => {
+    const { tree } = replica;
+    if (!tree || tree !== lastTree) return update();
+    const kept = changes.map(({ path, value }) => ({ path, value: keepSame(read(shown, path), value) }));
+    shown = overlay(tree.registers, shown, stamp, kept);
+    for (const { path } of changes) touched.add(path);
+    release ??= held.use();
   };
 
   /** Something was written here, or taken back. */
@@ -119,9 +135,9 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
     }
   };
   const tell = (): void => tellLocal(core, topic, local);
-  const changed = (): void => {
+  const changed = (change = update): void => {
     const before = shown;
-    update();
+    change();
     if (!Object.is(shown, before)) tell();
   };
 
@@ -164,6 +180,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
 
   replica.heard = ({ stamp, changes }) => {
     clock.hear(stamp);
+    for (const { path } of changes) touched.add(path);
     if (!conflictListeners.size || clock.isOwn(stamp.node)) return;
     if (pending.some((write) => write.isAdopted && write.stamp?.ms === stamp.ms && write.stamp.count === stamp.count)) return;
     for (const { stamp: own = lastStamp, changes: mine, isAdopted } of pending) {
@@ -219,7 +236,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
     }
     if (coalesceMs > 0 && open) {
       open.write.changes = mergeChanges(open.write.changes, changes);
-      changed();
+      changed(() => lay(changes));
       return open.receipt;
     }
     flush();
@@ -229,7 +246,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
       open = { write: made, receipt: new MergedReceipt(), timer: core.env.setTimer(flush, coalesceMs) };
       receipt = open.receipt;
     } else receipt = send(made);
-    changed();
+    changed(() => (pending.includes(made) ? lay(changes, made.stamp) : update()));
     return receipt;
   };
   const adopt = ({ op, receipt }: Write): Pending => {

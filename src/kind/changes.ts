@@ -6,6 +6,7 @@
  * Rules: docs/protocol/shared.md SHARED1, SHARED2, SHARED14.
  */
 import { SyncError } from "../core/errors.ts";
+import { keysTouched } from "./draft.ts";
 import { isPlain, maxPathLength } from "./patch.ts";
 import { type Assignment, type Keys, type Made, nothing, put, read } from "./registers.ts";
 import { keepSame } from "./same.ts";
@@ -68,13 +69,10 @@ export function changesBetween(before: unknown, after: unknown): Assignment[] {
       changes.push({ path, value: to });
       return;
     }
-    const step = (key: string): void => {
-      const one = from[key];
-      const other = to[key];
-      if (Object.is(one, other) && Object.hasOwn(from, key) && Object.hasOwn(to, key)) return;
-      walk(some(read(from, [key])), some(read(to, [key])), [...path, key]);
-    };
-    for (const key of Object.keys(from)) step(key);
+    const step = (key: string): void => walk(some(read(from, [key])), some(read(to, [key])), [...path, key]);
+    const touched = keysTouched(from, to);
+    if (touched) return touched.forEach((key) => typeof key === "string" && step(key));
+    for (const key of Object.keys(from)) if (!Object.is(from[key], to[key])) step(key);
     for (const key of Object.keys(to)) if (!Object.hasOwn(from, key)) step(key);
   };
   walk(some(before), some(after), []);

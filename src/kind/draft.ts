@@ -17,12 +17,23 @@ interface Draft {
   /** The shallow copy that the proxy stands for; it holds the proxies of what was drafted beneath it. */
   readonly copy: Container;
   readonly parent: Draft | undefined;
+  /** Keys that were written, or whose values were drafted. */
+  readonly keys: Set<PropertyKey>;
   /** It came in by an assignment, and may hold drafts itself. */
   readonly isNew: boolean;
   changed: boolean;
 }
 
 const isContainer = (value: unknown): value is Container => Array.isArray(value) || isPlain(value);
+
+/** What recipes made of what: nothing but these keys may differ. */
+const origins = new WeakMap<object, { readonly base: object; readonly keys: ReadonlySet<PropertyKey> }>();
+
+/** Where `to` may differ from `from`, as far as the recipe that made it knows; undefined: anywhere. */
+export function keysTouched(from: object, to: object): ReadonlySet<PropertyKey> | undefined {
+  const origin = origins.get(to);
+  return origin?.base === from ? origin.keys : undefined;
+}
 
 /** The value after the recipe: what it returned, or the draft as it left it. */
 export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
@@ -37,7 +48,8 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
 
   const open = (of: Container, parent?: Draft): Container => {
     const copy = Array.isArray(of) ? [...of] : copyOf(of);
-    const draft: Draft = { base: of, copy, parent, isNew: assigned.has(of) || parent?.isNew === true, changed: false };
+    const keys = new Set<PropertyKey>();
+    const draft: Draft = { base: of, copy, parent, keys, isNew: assigned.has(of) || parent?.isNew === true, changed: false };
     const must = (): void => {
       if (over) throw new SyncError("invalid", "A draft is of no use once its recipe is over.");
     };
@@ -47,6 +59,7 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
         const value = Reflect.get(target, key) as unknown;
         if (!Object.hasOwn(target, key) || !isContainer(value) || drafts.has(value)) return value;
         const child = open(value, draft);
+        keys.add(key);
         define(target, key, child);
         return child;
       },
@@ -55,6 +68,7 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
         const before = Object.hasOwn(target, key) ? Reflect.get(target, key) : missing;
         if (before !== value || (key === "length" && Array.isArray(target))) {
           touch(draft);
+          keys.add(key);
           if (isContainer(value)) assigned.add(value);
           define(target, key, value);
         }
@@ -64,6 +78,7 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
       deleteProperty(target, key) {
         must();
         if (Object.hasOwn(target, key)) touch(draft);
+        keys.add(key);
         return Reflect.deleteProperty(target, key);
       },
     });
@@ -81,7 +96,8 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
     if (!isContainer(own) || seen.has(own)) return own;
     seen.add(own);
     if (!draft && Object.isFrozen(own)) return own;
-    for (const key of Reflect.ownKeys(own)) {
+    if (draft && !draft.isNew && !Array.isArray(own)) origins.set(own, draft);
+    for (const key of origins.get(own)?.keys ?? Reflect.ownKeys(own)) {
       const inner = Reflect.get(own, key) as unknown;
       if (!isContainer(inner)) continue;
       if (draft && !draft.isNew && inner === Reflect.get(draft.base, key)) continue;

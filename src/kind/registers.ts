@@ -26,14 +26,19 @@ class Register {
   value: unknown;
   below: Map<string, Register> | undefined;
   /** What it and all below it add up to, with `own` beneath; absent where that is to be made anew. */
-  shown: { readonly own: unknown; readonly value: unknown } | undefined;
+  shown: { readonly own: unknown; readonly value: Shown } | undefined;
+  /** Keys below that changed since it was shown, and whether each was new then. */
+  changed: Map<string, boolean> | undefined;
   constructor(stamp: Stamp | undefined, value: unknown) {
     this.stamp = stamp;
     this.value = value;
     this.below = undefined;
     this.shown = undefined;
+    this.changed = undefined;
   }
 }
+
+type Shown = Record<string, unknown>;
 
 /** What an assignment came upon. */
 export interface Overwritten {
@@ -99,13 +104,14 @@ export class Registers {
     if (this.covering(path, stamp)) return false;
     let register = this.#root;
     for (const key of path) {
-      register.shown = undefined;
       register.below ??= new Map();
       let next = register.below.get(key);
+      const isNew = !next;
       if (!next) {
         next = new Register(undefined, undefined);
         register.below.set(key, next);
       }
+      if (register.shown && !register.changed?.has(key)) (register.changed ??= new Map()).set(key, isNew);
       register = next;
     }
     if (!register.stamp) this.size++;
@@ -161,19 +167,38 @@ export class Registers {
 function show(register: Register, above: unknown): unknown {
   const own = register.stamp ? register.value : above;
   if (!register.below?.size) return own;
-  if (!register.shown || register.shown.own !== own) {
-    const value: Record<string, unknown> = {};
-    const isObject = isPlain(own);
-    if (isObject) for (const key of Object.keys(own)) define(value, key, own[key]);
-    for (const [key, child] of register.below) {
-      const shown = show(child, isObject && Object.hasOwn(own, key) ? own[key] : nothing);
-      if (shown === nothing) delete value[key];
-      else define(value, key, shown);
-    }
-    register.shown = { own, value };
-  }
-  return register.shown.value;
+  const { shown, changed } = register;
+  register.changed = undefined;
+  if (!shown || shown.own !== own) register.shown = { own, value: showAll(register, own) };
+  else if (changed) register.shown = { own, value: showChanged(register, own, shown.value, changed) ?? showAll(register, own) };
+  return register.shown?.value;
 }
+
+function showAll({ below }: Register, own: unknown): Shown {
+  const value: Shown = {};
+  if (isPlain(own)) for (const key of Object.keys(own)) define(value, key, own[key]);
+  for (const [key, child] of below ?? []) {
+    const shown = show(child, at(own, key));
+    if (shown === nothing) delete value[key];
+    else define(value, key, shown);
+  }
+  return value;
+}
+
+/** Undefined: a key came back, and its place is not the last. */
+function showChanged({ below }: Register, own: unknown, before: Shown, changed: ReadonlyMap<string, boolean>): Shown | undefined {
+  const value = { ...before };
+  for (const [key, isNew] of changed) {
+    const child = below?.get(key);
+    const shown = child && show(child, at(own, key));
+    if (shown === nothing) delete value[key];
+    else if (child && (isNew || Object.hasOwn(before, key))) define(value, key, shown);
+    else return undefined;
+  }
+  return value;
+}
+
+const at = (own: unknown, key: string): unknown => (isPlain(own) && Object.hasOwn(own, key) ? own[key] : nothing);
 
 /** Also `__proto__` is a key like any other. */
 function define(object: Record<string, unknown>, key: string, value: unknown): void {

@@ -5,7 +5,7 @@
  * Rules: docs/protocol/shared.md SHARED21.
  */
 import { isPlain } from "./patch.ts";
-import { type Made, put } from "./registers.ts";
+import { type Keys, type Made, nothing, put } from "./registers.ts";
 
 /** `after`, with the parts of `before` where they are equal. */
 export function keepSame(before: unknown, after: unknown): unknown {
@@ -23,6 +23,43 @@ export function keepSame(before: unknown, after: unknown): unknown {
     isAll &&= own && Object.is(kept, before[key]);
   }
   return isAll ? before : next;
+}
+
+/** Where values may differ: at the keys, and beneath them; at an empty one anywhere. */
+type Places = Map<string, Places>;
+
+/** The same, where they differ at these paths and beneath them alone: looks nowhere else. */
+export function keepSameAt(before: unknown, after: unknown, paths: Iterable<Keys>): unknown {
+  const places: Places = new Map();
+  for (const path of paths) {
+    let at = places;
+    for (const [depth, key] of path.entries()) {
+      const next = at.get(key);
+      // All beneath it is looked at already.
+      if (next && !next.size) break;
+      if (depth === path.length - 1) at.set(key, new Map());
+      else if (!next) at.set(key, new Map());
+      at = at.get(key) as Places;
+    }
+    if (!path.length) return keepSame(before, after);
+  }
+  return places.size ? keepAt(before, after, places) : before;
+}
+
+function keepAt(before: unknown, after: unknown, places: Places): unknown {
+  if (Object.is(before, after)) return before;
+  if (!places.size || !isPlain(before) || !isPlain(after)) return keepSame(before, after);
+  const made: Made = new Set();
+  let next: unknown = before;
+  for (const [key, beneath] of places) {
+    const was = Object.hasOwn(before, key);
+    const is = Object.hasOwn(after, key);
+    // Where it stands among the others is not known here.
+    if (is && !was) return keepSame(before, after);
+    if (is) next = put(next, [key], keepAt(before[key], after[key], beneath), made);
+    else if (was) next = put(next, [key], nothing, made);
+  }
+  return next;
 }
 
 /** Equal plain data: what is neither array, plain object nor bytes is equal to itself alone. */

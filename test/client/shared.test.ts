@@ -7,6 +7,7 @@ import { memoryConnector } from "sente-sync/transports/memory";
 import { expect, test } from "vitest";
 import { createSharedClock } from "../../src/client/shared-clock.ts";
 import { maxAheadMs } from "../../src/core/hlc.ts";
+import { keepSame } from "../../src/kind/same.ts";
 import { createRng } from "../../src/testing/rng.ts";
 import { createWorld, type World } from "../server/world.ts";
 import { handStorage } from "../support/hand-log.ts";
@@ -63,7 +64,7 @@ test("SHARED14 a write is on the screen at once and everywhere soon; one recipe 
   await world.advance(10);
   expect([ada.b.get(), bob.b.get(), live.get(), receipt.status]).toEqual([shown, shown, shown, "stored"]);
   expect(writesIn(ada.lies.said)).toHaveLength(1);
-  expect(writesIn(ada.lies.said)[0]).toContain('"title" "Plan" ["shapes" "a"] {:x 1 :y 2}]]]');
+  expect(writesIn(ada.lies.said)[0]).toContain('["shapes" "a"] {:x 1 :y 2} "title" "Plan"]]]');
   ada.b.set(["shapes", "a", "x"], 5);
   bob.b.delete(["shapes", "a", "y"]);
   bob.b.set(["title"], "");
@@ -452,4 +453,39 @@ test("SHARED24 and SHARED11 servers that are killed at any moment: what was stor
     for (const { client } of all) client.close();
   }
   expect(restarts).toBeGreaterThan(3);
+});
+
+test("SHARED14 and SHARED21 whatever happens, what is shown is what counts, and what is equal stays the same object", async () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const { next: random } = createRng(`shown ${seed}`);
+    const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+    const world = createWorld();
+    const live = serveShared(world.sync, board);
+    const people = ["ada", "bob", "cem"].map((node) => someone(world, node, { coalesceMs: pick([0, 0, 30]) }));
+    for (const { b } of people) {
+      let before = b.get();
+      b.listen((now) => {
+        expect(keepSame(before, now), `seed ${seed}`).toBe(now);
+        before = now;
+      });
+    }
+    for (let step = 0; step < 60; step++) {
+      const { b, lies } = pick(people);
+      const id = `s${Math.floor(random() * 4)}`;
+      pick([
+        () => b.update((draft) => void (draft.shapes[id] = { x: step })),
+        () => b.update((draft) => void (draft.title = pick(["a", "b"]))),
+        () => b.update(({ shapes }) => Object.values(shapes).forEach((shape) => void (shape.x += 1))),
+        () => b.set(["shapes", id, "x"], step % 3),
+        () => b.delete(["shapes", id]),
+        () => b.update((draft) => void (draft.shapes = {})),
+        () => lies.cut(),
+      ])();
+      if (random() < 0.5) await world.advance(Math.floor(random() * 80));
+    }
+    await world.advance(60_000);
+    for (const { b } of people) expect(b.get(), `seed ${seed}`).toEqual(live.get());
+    expect(world.errors).toEqual([]);
+    for (const { client } of people) client.close();
+  }
 });

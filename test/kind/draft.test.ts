@@ -1,7 +1,9 @@
 /** Drafts beside Immer's: the same recipes, the same values, the same sharing. */
 import { produce } from "immer";
 import { expect, test } from "vitest";
+import { changesBetween } from "../../src/kind/changes.ts";
 import { draftNext } from "../../src/kind/draft.ts";
+import { putAll, read } from "../../src/kind/registers.ts";
 import { createRng } from "../../src/testing/rng.ts";
 
 type Node = { [key: string]: unknown };
@@ -67,6 +69,10 @@ test("DRAFT1 and DRAFT2 a recipe gives what Immer gives, and leaves the base as 
     const next = draftNext<unknown>(base, recipe);
     expect(next, `seed ${seed}`).toEqual(expected);
     expect(base, `seed ${seed}`).toEqual(copy);
+    // Whoever asks what changed gets all of it, and nothing else.
+    const changes = changesBetween(base, next);
+    expect(putAll(base, changes), `seed ${seed}`).toEqual(next);
+    for (const { path } of changes) expect(read(base, path), `seed ${seed}`).not.toBe(read(next, path));
   }
 });
 

@@ -177,3 +177,21 @@ test("REG8 compacting leaves the value as it is and forgets deletions", () => {
   });
   expect(forgotten).toBeGreaterThan(10);
 });
+
+test("REG1 and REG6 a value that is looked at now and then is the one that a snapshot makes, in the same order", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const r = random(`shown ${seed}`);
+    const tree = new Registers(initial, firstStamp);
+    for (let ms = 1; ms <= 40; ms++) {
+      const before = tree.value;
+      const copy = JSON.stringify(before);
+      tree.assign(r.assignment(ms - r.int(3), "n"), { ms: ms - r.int(3), count: 0, node: "n" });
+      if (r.int(3) === 0) continue;
+      const [[, stamp, value] = [[], firstStamp, initial]] = tree.list();
+      const anew = new Registers(value, stamp);
+      anew.join(tree.list().slice(1));
+      expect(JSON.stringify(tree.value), `seed ${seed} at ${ms}`).toBe(JSON.stringify(anew.value));
+      expect(JSON.stringify(before)).toBe(copy);
+    }
+  }
+});

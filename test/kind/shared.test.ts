@@ -5,7 +5,7 @@ import { firstStamp, maxAheadMs, type Stamp } from "../../src/core/hlc.ts";
 import { changesBetween, isBelow, mergeChanges, readChanges, writeChanges } from "../../src/kind/changes.ts";
 import type { WriteContext } from "../../src/kind/kind.ts";
 import { type Assignment, nothing, put, putAll, Registers, read } from "../../src/kind/registers.ts";
-import { isSame, keepSame } from "../../src/kind/same.ts";
+import { isSame, keepSame, keepSameAt } from "../../src/kind/same.ts";
 import { createSharedAuthority, createSharedReplica, overlay, type SharedOp, sharedOp } from "../../src/kind/shared.ts";
 import type { SharedEntry } from "../../src/kind/shared-tree.ts";
 import { kindLaws, type Random } from "../../src/testing/contracts/kind.ts";
@@ -295,6 +295,20 @@ test("SHARED21 what came back equal is the object that was there", () => {
     expect(kept, `seed ${seed}`).toEqual(after);
     const aside = keys.filter((key) => key !== path[0]);
     if (path.length) for (const key of aside) expect(read(kept, [key])).toBe(read(before, [key]));
+  }
+  for (let seed = 1; seed <= 500; seed++) {
+    const { next: random } = createRng(`same at ${seed}`);
+    const before = putAll(initial, changesOf(random));
+    const [changes, more] = [changesOf(random), changesOf(random)];
+    // Also where it did not change, or changed back.
+    const after = random() < 0.3 ? putAll(before, changesBetween(putAll(before, changes), before)) : putAll(before, changes);
+    const kept = keepSameAt(
+      before,
+      structuredClone(after),
+      [...more, ...changes].map(({ path }) => path),
+    );
+    expect(kept, `seed ${seed}`).toEqual(after);
+    expect(keepSame(before, kept)).toBe(kept);
   }
   expect([
     isSame(new Date(5), new Date(5)),
