@@ -1,12 +1,14 @@
 /**
  * A recipe on a draft, for the browser, which does not load Immer: plain objects and arrays are changed in place as it seems,
- * and what was not changed stays the same object. Maps, sets and instances of classes are values: assigned whole, never drafted.
+ * and what was not changed stays the same object. A map, a set, a date and bytes that a recipe looks at are copied whole, and count as
+ * changed where they are no longer equal. Instances of other classes are values: assigned, and not to be changed.
  *
  * Always: the base is never changed; a recipe that throws leaves nothing behind; a draft is of no use once its recipe is over.
  * Rules: docs/protocol/shared.md DRAFT1-DRAFT5. Source of the idea: Immer.
  */
 import { SyncError } from "../core/errors.ts";
 import { isPlain } from "./patch.ts";
+import { isSame } from "./same.ts";
 
 export type DraftRecipe<T> = (draft: T) => T | void;
 
@@ -24,7 +26,16 @@ interface Draft {
   changed: boolean;
 }
 
+/** A copy that a recipe may change in place, and where it stands. */
+interface Copied {
+  readonly from: unknown;
+  readonly parent: Draft;
+  readonly key: PropertyKey;
+}
+
 const isContainer = (value: unknown): value is Container => Array.isArray(value) || isPlain(value);
+const isCopied = (value: unknown): boolean =>
+  value instanceof Map || value instanceof Set || value instanceof Date || value instanceof Uint8Array;
 
 /** What recipes made of what: nothing but these keys may differ. */
 const origins = new WeakMap<object, { readonly base: object; readonly keys: ReadonlySet<PropertyKey> }>();
@@ -40,6 +51,7 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
   /** By proxy. */
   const drafts = new Map<unknown, Draft>();
   const assigned = new Set<unknown>();
+  const copied = new Map<unknown, Copied>();
   let over = false;
 
   const touch = (draft: Draft): void => {
@@ -57,8 +69,11 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
       get(target, key) {
         must();
         const value = Reflect.get(target, key) as unknown;
-        if (!Object.hasOwn(target, key) || !isContainer(value) || drafts.has(value)) return value;
-        const child = open(value, draft);
+        if (!Object.hasOwn(target, key) || drafts.has(value) || copied.has(value)) return value;
+        const isAside = isCopied(value) && !draft.isNew && !assigned.has(value);
+        if (!isContainer(value) && !isAside) return value;
+        const child = isAside ? deepCopy(value) : open(value as Container, draft);
+        if (isAside) copied.set(child, { from: value, parent: draft, key });
         keys.add(key);
         define(target, key, child);
         return child;
@@ -69,7 +84,7 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
         if (before !== value || (key === "length" && Array.isArray(target))) {
           touch(draft);
           keys.add(key);
-          if (isContainer(value)) assigned.add(value);
+          if (isContainer(value) || isCopied(value)) assigned.add(value);
           define(target, key, value);
         }
         return true;
@@ -86,6 +101,16 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
     return proxy;
   };
 
+  const settleIn = (own: Map<unknown, unknown> | Set<unknown>): void => {
+    const items = [...own.entries()];
+    const settled = items.map((item) => item.map(settle) as [unknown, unknown]);
+    if (settled.every(([key, value], at) => key === items[at]?.[0] && value === items[at]?.[1])) return;
+    own.clear();
+    for (const [key, value] of settled) {
+      if (own instanceof Map) own.set(key, value);
+      else own.add(value);
+    }
+  };
   const seen = new Set<unknown>();
   /** Without drafts in it. */
   const settle = (value: unknown): unknown => {
@@ -93,13 +118,19 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
     if (draft && !draft.changed) return draft.isNew ? settle(draft.base) : draft.base;
     const own = draft ? draft.copy : value;
     // What is neither a draft nor new cannot have one in it.
-    if (!isContainer(own) || seen.has(own)) return own;
+    if (seen.has(own)) return own;
+    if (own instanceof Map || own instanceof Set) {
+      seen.add(own);
+      settleIn(own);
+      return own;
+    }
+    if (!isContainer(own)) return own;
     seen.add(own);
     if (!draft && Object.isFrozen(own)) return own;
     if (draft && !draft.isNew && !Array.isArray(own)) origins.set(own, draft);
     for (const key of origins.get(own)?.keys ?? Reflect.ownKeys(own)) {
       const inner = Reflect.get(own, key) as unknown;
-      if (!isContainer(inner)) continue;
+      if (!isContainer(inner) && !(inner instanceof Map) && !(inner instanceof Set)) continue;
       if (draft && !draft.isNew && inner === Reflect.get(draft.base, key)) continue;
       const settled = settle(inner);
       if (settled !== inner) define(own, key, settled);
@@ -114,6 +145,10 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
       returned.catch(() => {});
       throw new SyncError("invalid", "A recipe is synchronous.");
     }
+    for (const [copy, { from, parent, key }] of copied) {
+      if (!isSame(copy, from)) touch(parent);
+      else if (Reflect.get(parent.copy, key) === copy) define(parent.copy, key, from);
+    }
     if (returned === undefined) return settle(start) as T;
     // A returned draft is what the draft is now.
     return settle(returned) as T;
@@ -123,6 +158,19 @@ export function draftNext<T>(base: T, recipe: DraftRecipe<T>): T {
 }
 
 const missing = Symbol("missing");
+
+/** Down to what nobody changes in place. */
+function deepCopy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(deepCopy);
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [deepCopy(key), deepCopy(item)]));
+  if (value instanceof Set) return new Set([...value].map(deepCopy));
+  if (value instanceof Date) return new Date(value);
+  if (value instanceof Uint8Array) return value.slice();
+  if (!isPlain(value)) return value;
+  const copy = copyOf(value);
+  for (const key of Object.keys(copy)) define(copy, key, deepCopy(copy[key]));
+  return copy;
+}
 
 function copyOf(value: Record<PropertyKey, unknown>): Record<PropertyKey, unknown> {
   const copy = Object.create(Object.getPrototypeOf(value)) as Record<PropertyKey, unknown>;

@@ -62,10 +62,13 @@ function keepAt(before: unknown, after: unknown, places: Places): unknown {
   return next;
 }
 
-/** Equal plain data: what is neither array, plain object nor bytes is equal to itself alone. */
+/** Equal data, maps and sets in the same order; any other instance is equal to itself alone. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  if (a instanceof Map || a instanceof Set) {
+    return b instanceof (a instanceof Map ? Map : Set) && a.size === b.size && isSame([...a], [...b]);
+  }
   if (a instanceof Date) return b instanceof Date && a.getTime() === b.getTime();
   if (a instanceof Uint8Array) return b instanceof Uint8Array && a.length === b.length && a.every((byte, i) => byte === b[i]);
   if (!isPlain(a) || !isPlain(b)) return false;

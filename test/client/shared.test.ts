@@ -489,3 +489,25 @@ test("SHARED14 and SHARED21 whatever happens, what is shown is what counts, and 
     for (const { client } of people) client.close();
   }
 });
+
+test("DRAFT5 and SHARED14 a map that a recipe changes in place is a write like any other, and is taken back where it is refused", async () => {
+  const world = createWorld();
+  const places = defineShared("places", { initial: { seats: new Map([["a1", "ada"]]) } });
+  const validate = ({ next }: { next: { seats: Map<string, string> } }): void => {
+    if (next.seats.size > 2) throw new SyncError("app/full", "Two seats.");
+  };
+  const live = serveShared(world.sync, places, { validate });
+  const [ada, bob] = [shared(world.client(), places), shared(world.client(), places)];
+  await Promise.all([world.advance(50), ada.ready, bob.ready]);
+  ada.update(({ seats }) => void seats.set("a2", "bob"));
+  await world.advance(50);
+  const two = new Map([
+    ["a1", "ada"],
+    ["a2", "bob"],
+  ]);
+  expect([ada.get(), bob.get(), live.get()]).toEqual([{ seats: two }, { seats: two }, { seats: two }]);
+  const refused = ada.update(({ seats }) => void seats.set("a3", "cem"));
+  expect(ada.get()?.seats.size).toBe(3);
+  await world.advance(50);
+  expect([await outcome(refused), ada.get(), live.get()]).toEqual(["app/full", { seats: two }, { seats: two }]);
+});

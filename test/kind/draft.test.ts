@@ -137,3 +137,50 @@ test("DRAFT5 maps, sets, dates and instances are values, and no prototype change
   expect(Object.keys(next.own)).toEqual(["x", "__proto__"]);
   expect(({} as { polluted?: number }).polluted).toBe(undefined);
 });
+
+test("DRAFT5 maps, sets, dates and bytes may be changed in place: the base keeps its own, and what is equal in the end did not change", () => {
+  const base = {
+    map: new Map<unknown, unknown>([[1, { x: 1 }]]),
+    set: new Set<unknown>(["a"]),
+    when: new Date(5),
+    bytes: new Uint8Array([1, 2]),
+    list: [new Map([["n", 1]])],
+    own: { x: 1 },
+  };
+  const copy = structuredClone(base);
+  const looked = draftNext(base, (draft) => {
+    draft.map.delete(1);
+    draft.map.set(1, { x: 1 });
+    draft.set.add("b");
+    draft.set.delete("b");
+    expect([draft.when.getTime(), draft.bytes[0], draft.list[0]?.get("n")]).toEqual([5, 1, 1]);
+  });
+  expect(looked).toBe(base);
+  const next = draftNext(base, (draft) => {
+    (draft.map.get(1) as { x: number }).x = 2;
+    draft.map.set("own", draft.own);
+    draft.own.x = 3;
+    draft.set.add(draft.own);
+    draft.when.setTime(6);
+    draft.bytes[0] = 9;
+    draft.list[0]?.set("n", 2);
+    const made = new Map<unknown, unknown>();
+    Object.assign(draft, { made });
+    made.set("late", draft.own);
+  });
+  const own = { x: 3 };
+  expect(next).toEqual({
+    map: new Map<unknown, unknown>([
+      [1, { x: 2 }],
+      ["own", own],
+    ]),
+    set: new Set<unknown>(["a", own]),
+    when: new Date(6),
+    bytes: new Uint8Array([9, 2]),
+    list: [new Map([["n", 2]])],
+    own,
+    made: new Map([["late", own]]),
+  });
+  expect(base).toEqual(copy);
+  expect(changesBetween(base, next).map(({ path }) => path[0])).toEqual(expect.arrayContaining(["map", "set", "when", "bytes"]));
+});
