@@ -4,14 +4,13 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isSyncError } from "sente-sync";
 import { createClient, senteState } from "sente-sync/client";
-import { edn } from "sente-sync/packers/edn";
 import { expect, onTestFinished, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { realEnv } from "../../src/core/env.ts";
 import type { Keyword } from "../../src/core/values.ts";
+import { codingOf } from "./codings.ts";
 import { exchange } from "./recordings.ts";
 
-const { pack, unpack } = edn();
 /** Recorded client options, and timers that run ten times faster. */
 const keepaliveMs: Record<string, number> = { "cljs-ws-client-ping": 200 };
 
@@ -45,21 +44,24 @@ function createQueue<T>(): Queue<T> {
 
 /** Plays the server's part; returns what the client's application heard. */
 async function play(name: string): Promise<{ pushed: unknown[]; pings: number; paths: URL[]; reasons: unknown[] }> {
-  const { steps } = exchange(name);
+  const { steps, packer } = exchange(name);
+  const { read, write, packer: own } = codingOf(packer);
+  const said = (step: { readonly text: string; readonly bytes?: Uint8Array }): string | Uint8Array => step.bytes ?? step.text;
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const connections = createQueue<[WebSocket, IncomingMessage]>();
-  const frames = createQueue<string>();
+  const frames = createQueue<string | Uint8Array>();
   server.on("connection", (socket, request) => {
     connections.push([socket, request]);
-    socket.on("message", (data) => frames.push(String(data)));
+    socket.on("message", (data, isBinary) => frames.push(isBinary ? (data as Buffer) : String(data)));
   });
 
   const first = steps.find((step) => step.type === "open")?.path ?? "";
   const { searchParams } = new URL(first, "ws://x");
   searchParams.delete("client-id");
   const client = createClient(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/chsk?${searchParams}`, {
+    packer: own,
     reconnect: { keepaliveMs: keepaliveMs[name] ?? 20_000 },
     // The first retry comes at once, as Sente's does.
     env: { ...realEnv, random: () => 0 },
@@ -90,8 +92,8 @@ async function play(name: string): Promise<{ pushed: unknown[]; pings: number; p
       else client.reconnect();
       await closed;
     } else if (step.from === "server") {
-      const [value, callback] = unpack(step.text) as [unknown, unknown];
-      socket?.send(callback === null ? step.text : (pack([value, ids.get(callback)]) as string));
+      const [value, callback] = read(said(step)) as [unknown, unknown];
+      socket?.send(callback === null ? said(step) : write([value, ids.get(callback)]));
       if (replies.has(callback)) expect(await replies.get(callback)).toStrictEqual(value);
       if (Array.isArray(value) && String(value[0]) === ":chsk/handshake") {
         await expect.poll(() => client.status.get().name, { interval: 1 }).toBe("connected");
@@ -99,14 +101,14 @@ async function play(name: string): Promise<{ pushed: unknown[]; pings: number; p
         expect(state.get()).toMatchObject({ type: "ws", open: true, everOpened: true, uid, handshakeData });
       }
     } else {
-      const [event, callback] = unpack(step.text) as [unknown[], string | null];
+      const [event, callback] = read(said(step)) as [unknown[], string | null];
       const id = (event[0] as Keyword).name;
       if (id.startsWith("test/")) {
         if (callback === null) expect(client.send(id, event[1])).toBe("ok");
         // Recorded with 500 ms; nobody answers this one.
         else replies.set(callback, client.request(id, event[1], { timeoutMs: id === "test/no-reply" ? 20 : 5000 }));
       }
-      const [sent, ownCallback] = unpack(await frames.next()) as [unknown, string | null];
+      const [sent, ownCallback] = read(await frames.next()) as [unknown, string | null];
       expect(sent).toStrictEqual(event);
       if (callback === null) expect(ownCallback).toBe(null);
       else ids.set(callback, ownCallback as string);
@@ -114,7 +116,7 @@ async function play(name: string): Promise<{ pushed: unknown[]; pings: number; p
         const error = await (replies.get(callback) as Promise<unknown>).catch((reason: unknown) => reason);
         expect(isSyncError(error, "timeout")).toBe(true);
         // Too late is too late.
-        socket?.send(pack(["late", ownCallback]) as string);
+        socket?.send(write(["late", ownCallback]));
       }
     }
   }
@@ -122,13 +124,17 @@ async function play(name: string): Promise<{ pushed: unknown[]; pings: number; p
   return heard;
 }
 
-test.each(["cljs-ws-edn", "jvm-ws-edn"])(
-  "CALL1, CALL2, EVENT1, HAND4 and WRAP1 our client is understood by a server that speaks %s",
-  async (name) => {
-    const { pushed } = await play(name);
-    expect(pushed).toEqual([0, 1, 2, 0, 1]);
-  },
-);
+test.each([
+  ["cljs-ws-edn", [0, 1, 2, 0, 1]],
+  ["jvm-ws-edn", [0, 1, 2, 0, 1]],
+  ["cljs-ws-msgpack", [0, 1, 2, 0, 1]],
+  ["cljs-ws-gzip-msgpack", [0, 1, 2, 0, 1]],
+  // That server pushed nothing.
+  ["cljs-ws-msgpack-to-cljs-server", []],
+])("CALL1, CALL2, EVENT1, HAND4 and WRAP1 our client is understood by a server that speaks %s", async (name, expected) => {
+  const { pushed } = await play(name);
+  expect(pushed).toEqual(expected);
+});
 
 test("PING4 our client answers the pings of cljs-ws-server-ping", async () => {
   const { pings } = await play("cljs-ws-server-ping");
