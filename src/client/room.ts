@@ -53,6 +53,8 @@ export interface ClientRoom {
 /** Until the server says how often. */
 const defaultEveryMs = 100;
 const retryMs = 1000;
+/** Before a room that was full is asked again. */
+const fullMs = 5000;
 /** What may be lost is dropped while so much of it has no answer: it is the line that is slow. */
 const maxLossy = 8;
 
@@ -189,8 +191,11 @@ function createRoom(core: KindCore, topic: string, held: Held): ClientRoom {
       }
       settled(sent, error, Array.isArray(value) ? value[3] : undefined);
       tellChanged();
-      if (error) hasAsked = false;
-      if (error?.retry === "later") later(retryMs);
+      if (!error) return;
+      hasAsked = false;
+      const isFull = error.code === "limit";
+      if (isFull) attempt(() => refused.set(error));
+      if (isFull || error.retry === "later") later(isFull ? fullMs : retryMs);
     };
     try {
       ask(["join", sent, isAway, key === undefined ? null : [id.get(), key]], answered);

@@ -265,3 +265,15 @@ test("PRESENCE23 a member goes along when its session moves to another connectio
   expect([...statuses]).toEqual(["online", "1"]);
   expect(ada.self.get().id).toBe(hall.members.get()[0]?.id);
 });
+
+test("PRESENCE26 who finds a room full is told so, and comes in once there is a place", async () => {
+  const world = createRoomWorld({ limits: { members: 2 } });
+  const [ada, bob] = [world.enter("ada"), world.enter("bob")];
+  await world.advance(200);
+  const cem = world.enter("cem", { name: "cem" });
+  await world.advance(6000);
+  expect([cem.room.error.get()?.code, cem.room.self.get().id]).toEqual(["limit", undefined]);
+  bob.client.close();
+  await world.advance(6000);
+  expect([cem.room.error.get(), ada.room.others.get().map(({ data }) => data["name"])]).toEqual([undefined, ["cem"]]);
+});
