@@ -11,6 +11,7 @@ import { randomHex, type Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import { type Client, coreOf, type KindCore } from "./client.ts";
 import { type Head, RecordKeeper, readRecord } from "./outbox-record.ts";
+import { type CopyLimits, clearShelf, copyLimits, hash, type Shelf } from "./storage/shelf.ts";
 import type { OpenOutboxStore, OutboxRecord, OutboxStore } from "./storage/store.ts";
 import { rebind } from "./together.ts";
 import { type ClientWrites, type Keeper, ownerOf, type Write, writesOf } from "./writes.ts";
@@ -24,6 +25,8 @@ export interface ClientStorage {
 export interface OutboxOptions {
   /** Id of the user who writes before the server has said who it is. Default: whoever it will be. */
   readonly user?: string;
+  /** Of the copies of documents on this device. */
+  readonly copies?: Partial<CopyLimits>;
 }
 
 /** What a dead client left. */
@@ -40,12 +43,12 @@ const openTimeoutMs = 5000;
 const firstScanMs = 1000;
 const lastScanMs = 60_000;
 
-export function outbox(store: OutboxStore, { user }: OutboxOptions = {}): ClientStorage {
+export function outbox(store: OutboxStore, options: OutboxOptions = {}): ClientStorage {
   return {
     attach(client, server, twin) {
       const core = coreOf(client);
       const scope = `${server.protocol}//${server.host}${server.pathname}`;
-      writesOf(core).keeper = createOutbox(client, core, store, scope, user, twin);
+      writesOf(core).keeper = createOutbox(client, core, store, scope, options, twin);
     },
   };
 }
@@ -55,7 +58,7 @@ function createOutbox(
   core: KindCore,
   store: OutboxStore,
   scope: string,
-  user: string | undefined,
+  { user, copies }: OutboxOptions,
   twin: () => Client,
 ): Keeper {
   const { env } = core;
@@ -181,7 +184,21 @@ function createOutbox(
   client.on("connect", welcomed);
   client.on("resume", welcomed);
 
+  const shelf: Shelf = {
+    opening,
+    scope,
+    limits: { ...copyLimits, ...copies },
+    counts: { evicted: 0, tooLarge: 0, damaged: 0 },
+    get owner() {
+      return owner ?? user;
+    },
+    get isOver() {
+      return isOver;
+    },
+  };
+
   const keeper: Keeper = {
+    shelf,
     get isKeeping() {
       return own.isKeeping;
     },
@@ -197,7 +214,7 @@ function createOutbox(
       return isOurs;
     },
     drop: (write) => own.drop(write),
-    async end(discard) {
+    async end(discard, clears) {
       if (isOver) return;
       isOver = true;
       if (looking) env.clearTimer(looking);
@@ -208,10 +225,12 @@ function createOutbox(
         interrupt?.(discard),
         ...waiting.map(({ head, record }) => (discard && head.owner === (owner ?? user) ? record.remove() : record.release())),
       ]);
-      await opening.then(
-        (open) => open.close(),
-        () => {},
-      );
+      const open = await opening.catch(() => undefined);
+      try {
+        if (open && clears && shelf.owner !== undefined) await clearShelf(open, scope, shelf.owner, discard);
+      } finally {
+        await open?.close();
+      }
     },
   };
   core.join({
@@ -317,11 +336,4 @@ function finish(
   );
   helper.connect();
   return end;
-}
-
-/** 64 bits of FNV-1a: what it is for is verified. */
-function hash(text: string): string {
-  let value = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(text)) value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
-  return value.toString(16).padStart(16, "0");
 }

@@ -12,7 +12,7 @@ export interface SignOutOptions {
 
 /** Ends the client. Resolves once its storage is as it stays. */
 export async function signOut(client: Client, { discard = false }: SignOutOptions = {}): Promise<void> {
-  const ended = writesOf(coreOf(client)).keeper?.end(discard);
+  const ended = writesOf(coreOf(client)).keeper?.end(discard, true);
   client.close();
   await ended;
 }

@@ -29,7 +29,10 @@ export function awarenessOf(core: KindCore, topic: string, own: DocTopic): Aware
   const awareness = createAwareness(core, topic, own, before ? before.getLocalState() : {});
   made.set(own, awareness);
   // Where the document is replaced, before the old one is destroyed.
-  if (!before) own.local.add(() => void awarenessOf(core, topic, own));
+  if (!before) {
+    own.local.add(() => void awarenessOf(core, topic, own));
+    own.onRenamed.add(() => rename(awarenessOf(core, topic, own)));
+  }
   return awareness;
 }
 
@@ -159,4 +162,16 @@ function createAwareness(core: KindCore, topic: string, own: DocTopic, local: Aw
 /** As it travels: editors put objects of Yjs into it, which are JSON for others. */
 function plain(state: object | null): AwarenessState | null {
   return state && (JSON.parse(JSON.stringify(state)) as AwarenessState);
+}
+
+/** Follows the document's client id: bindings take this page for somebody else under another one. */
+function rename(awareness: Awareness): void {
+  const { clientID: old, states, meta, doc } = awareness;
+  if (old === doc.clientID) return;
+  const state = awareness.getLocalState();
+  states.delete(old);
+  meta.delete(old);
+  awareness.clientID = doc.clientID;
+  awareness.emit("change", [{ added: [], updated: [], removed: [old] }, "local"]);
+  awareness.setLocalState(state);
 }

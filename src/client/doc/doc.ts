@@ -13,8 +13,11 @@ import type { Receipt } from "../receipt.ts";
 import { type ValueHandle, valueHandle } from "../value-handle.ts";
 import { awarenessOf } from "./awareness.ts";
 import { ofOneYjs } from "./one-yjs.ts";
+import { subdocsOf } from "./subdocs.ts";
+import { type OpenTabLine, platformTabs } from "./tab-line.ts";
+import type { TabsState } from "./tabs.ts";
 import { Typed } from "./textarea.ts";
-import { docTopic } from "./topic.ts";
+import { docTopic, type ShownFrom } from "./topic.ts";
 import { type ClientVersions, clientVersions } from "./versions.ts";
 
 export interface DocOptions {
@@ -22,6 +25,11 @@ export interface DocOptions {
   readonly doc?: Y.Doc;
   /** False: it is read while somebody listens or called `keep`, as other handles are. Default true: until it is closed. */
   readonly keep?: boolean;
+  /**
+   * Shares it with other tabs of this browser where the same user has it open: true, and false not, or the line to post to. The first
+   * handle of a document decides. Default: true in a page, false in Node.
+   */
+  readonly tabs?: boolean | OpenTabLine;
 }
 
 /** A document, and how it is doing. `ready` resolves once the server's state is in it; `listen` also tells when it was replaced. */
@@ -30,6 +38,10 @@ export interface ClientDoc extends ValueHandle<Y.Doc> {
   readonly doc: Y.Doc;
   /** All that the server had when it was last asked is in the document. */
   readonly synced: Readable<boolean>;
+  /**
+   * Where what it shows comes from: `device` while that is what this device kept, and the server has not been heard; `server` as `synced`.
+   */
+  readonly shownFrom: Readable<ShownFrom>;
   /**
    * Who is at the document, and where: for bindings of editors. Who reads it, this client is seen from then on, while the document is
    * read. Of the document now: another one where that was replaced.
@@ -45,6 +57,13 @@ export interface ClientDoc extends ValueHandle<Y.Doc> {
   readonly receipt: Receipt;
   /** What was kept of it, where the server keeps versions. */
   readonly versions: ClientVersions;
+  /** How it is shared with other tabs, now. */
+  readonly tabs: TabsState;
+  /**
+   * The document of that guid within this one, which is loaded: the same as its `load()`, with a handle. It is read while this one is.
+   * Throws SyncError `invalid` where there is none.
+   */
+  subdoc(guid: string): ClientDoc;
 }
 
 const managers = new WeakMap<Y.Doc, Y.UndoManager>();
@@ -52,7 +71,9 @@ const managers = new WeakMap<Y.Doc, Y.UndoManager>();
 export function doc(client: object, ref: RefOrName<"doc", unknown>, options: DocOptions = {}): ClientDoc {
   const core = coreOf(client);
   const { topic } = toRef<"doc", unknown>("doc", ref);
-  const own = docTopic(core, topic, options.doc && ofOneYjs(options.doc));
+  const { doc: given, tabs = true } = options;
+  const openTabs = tabs === true ? platformTabs() : tabs || undefined;
+  const own = docTopic(core, topic, given && ofOneYjs(given), openTabs);
   const handle = valueHandle<Y.Doc>(
     topic,
     own.held,
@@ -60,6 +81,7 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
     own.local,
     () => own.synced.get(),
   );
+  const subdocs = subdocsOf(core, topic, own, (of, subdoc) => doc(client, of, { doc: subdoc, tabs }));
   if (options.keep ?? true) handle.keep();
   let versions: ClientVersions | undefined;
   const { close } = handle;
@@ -67,8 +89,11 @@ export function doc(client: object, ref: RefOrName<"doc", unknown>, options: Doc
     doc: { get: () => own.doc, enumerable: true },
     awareness: { get: () => awarenessOf(core, topic, own) },
     synced: { value: own.synced },
+    shownFrom: { value: own.shownFrom },
     pending: { value: own.pending },
     receipt: { get: () => own.receipt },
+    tabs: { get: () => own.tabs },
+    subdoc: { value: subdocs.open },
     undoManager: {
       get() {
         let manager = managers.get(own.doc);

@@ -8,6 +8,7 @@
  */
 import type * as Y from "yjs";
 import type { Unsubscribe } from "../../core/store.ts";
+import { changeOf } from "../../kind/doc/text-change.ts";
 import { ofOneYjs } from "./one-yjs.ts";
 
 /** What a binding needs of a field: `HTMLTextAreaElement` and `HTMLInputElement` have it. */
@@ -21,12 +22,6 @@ export interface TextField {
 }
 
 type Delta = readonly { readonly retain?: number; readonly delete?: number; readonly insert?: unknown }[];
-
-interface Change {
-  readonly at: number;
-  readonly removed: number;
-  readonly inserted: string;
-}
 
 /** The origin of what is typed into a field. */
 export class Typed {}
@@ -96,22 +91,6 @@ export function bindText(field: TextField, text: Y.Text): Unsubscribe {
     field.removeEventListener("compositionend", end);
   };
 }
-
-/** The one change that makes `after` of `before`, with the caret behind it. */
-export function changeOf(before: string, after: string, caret: number): Change | undefined {
-  if (before === after) return undefined;
-  const most = Math.min(before.length, after.length);
-  let suffix = 0;
-  while (suffix < Math.min(most, after.length - caret) && before.at(-1 - suffix) === after.at(-1 - suffix)) suffix++;
-  let prefix = 0;
-  while (prefix < most - suffix && before[prefix] === after[prefix]) prefix++;
-  if (isHigh(after.charCodeAt(prefix - 1)) || isHigh(before.charCodeAt(prefix - 1))) prefix--;
-  if (suffix && isLow(after.charCodeAt(after.length - suffix))) suffix--;
-  return { at: prefix, removed: before.length - suffix - prefix, inserted: after.slice(prefix, after.length - suffix) };
-}
-
-const isHigh = (unit: number): boolean => (unit & 0xfc00) === 0xd800;
-const isLow = (unit: number): boolean => (unit & 0xfc00) === 0xdc00;
 
 /** Where a place is after those changes. What is inserted right there comes behind it. */
 function moved(place: number, deltas: readonly Delta[]): number {

@@ -6,7 +6,7 @@
  * only one can; who finds a higher one than its own has lost the record.
  * Always: a save is synced before it resolves; a torn last line never was; a lock is believed for `staleMs` after its last
  * sign of life, and on its own host as long as its process lives.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP8.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -30,6 +30,9 @@ import { SyncError } from "../../core/errors.ts";
 import { type ClientStorage, type OutboxOptions, outbox } from "../outbox.ts";
 import type { OpenOutboxStore, OutboxRecord, OutboxStore, Row, RowChange } from "./store.ts";
 
+/** Until a record is looked at again that another one is changing; at most so often. */
+const swapRetryMs = 10;
+const maxSwapTries = 500;
 const beatMs = 10_000;
 const staleMs = 60_000;
 /** A file that is longer, and mostly of what is no more, is written anew. */
@@ -105,6 +108,20 @@ class Folder implements OpenOutboxStore {
     return record;
   }
 
+  async read(id: string, key?: string): Promise<Row[]> {
+    const { rows } = await readRows(this.#path, id);
+    return [...rows].filter(([found]) => key === undefined || found === key);
+  }
+
+  async swap(id: string, key: string, value: string | null, changes: readonly RowChange[]): Promise<boolean> {
+    for (let tries = 0; tries < maxSwapTries; tries++) {
+      const record = await this.claim(id);
+      if (record) return swapIn(record, key, value, changes);
+      await new Promise<void>((resolve) => this.#env.setTimer(resolve, swapRetryMs));
+    }
+    throw new SyncError("timeout", `Another client has had "${id}" for too long.`);
+  }
+
   async close(): Promise<void> {
     this.#stopBeating();
     for (const record of [...this.#records]) await record.release();
@@ -153,24 +170,18 @@ class FileRecord implements OutboxRecord {
   }
 
   async load(): Promise<Row[]> {
-    const bytes = (await readFile(this.#path).catch(gone)) ?? Buffer.alloc(0);
-    let end = 0;
+    const { rows, end, length } = await readRows(this.#folder, this.#id);
     this.#rows.clear();
-    for (let next = bytes.indexOf(10); next >= 0; next = bytes.indexOf(10, end)) {
-      const changes = readLine(bytes.toString("utf8", end, next));
-      if (!changes) break;
-      this.#apply(changes);
-      end = next + 1;
-    }
+    for (const [key, value] of rows) this.#rows.set(key, value);
     // What a crash tore off must not become the beginning of the next line.
-    if (end < bytes.length) await truncate(this.#path, end);
+    if (end < length) await truncate(this.#path, end);
     this.#bytes = end;
-    return [...this.#rows];
+    return [...rows];
   }
 
   async save(changes: readonly RowChange[]): Promise<void> {
     if (!(await this.#isOurs())) throw new SyncError("closed", "Another client has taken this record over.");
-    this.#apply(changes);
+    applyTo(this.#rows, changes);
     const line = `${JSON.stringify(changes)}\n`;
     const live = [...this.#rows].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
     if (this.#bytes > compactBytes && this.#bytes > live * 4) return this.#rewrite();
@@ -210,13 +221,6 @@ class FileRecord implements OutboxRecord {
     return own !== undefined && next === undefined;
   }
 
-  #apply(changes: readonly RowChange[]): void {
-    for (const [key, value] of changes) {
-      if (value === null) this.#rows.delete(key);
-      else this.#rows.set(key, value);
-    }
-  }
-
   /** All that is left, in a file that takes the place of the old one at once. */
   async #rewrite(): Promise<void> {
     const draft = join(this.#folder, `${this.#id}.${randomUUID()}.tmp`);
@@ -230,6 +234,40 @@ class FileRecord implements OutboxRecord {
     await this.#handle?.close();
     this.#handle = undefined;
     this.#bytes = Buffer.byteLength(line);
+  }
+}
+
+/** Compares, changes, and gives the record up. */
+async function swapIn(record: OutboxRecord, key: string, value: string | null, changes: readonly RowChange[]): Promise<boolean> {
+  try {
+    const rows = new Map(await record.load());
+    if ((rows.get(key) ?? null) !== value) return false;
+    applyTo(rows, changes);
+    await (rows.size ? record.save(changes) : record.remove());
+    return true;
+  } finally {
+    await record.release();
+  }
+}
+
+/** Whole lines, and where they end. */
+async function readRows(path: string, id: string): Promise<{ rows: Map<string, string>; end: number; length: number }> {
+  const bytes = (await readFile(join(path, `${id}.rows`)).catch(gone)) ?? Buffer.alloc(0);
+  const rows = new Map<string, string>();
+  let end = 0;
+  for (let next = bytes.indexOf(10); next >= 0; next = bytes.indexOf(10, end)) {
+    const changes = readLine(bytes.toString("utf8", end, next));
+    if (!changes) break;
+    applyTo(rows, changes);
+    end = next + 1;
+  }
+  return { rows, end, length: bytes.length };
+}
+
+function applyTo(rows: Map<string, string>, changes: readonly RowChange[]): void {
+  for (const [key, value] of changes) {
+    if (value === null) rows.delete(key);
+    else rows.set(key, value);
   }
 }
 

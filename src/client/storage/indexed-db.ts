@@ -4,7 +4,7 @@
  * A record is in the hands of the tab that holds its lock (Web Locks), which the browser gives back when the tab is gone. Where
  * there are none (pages without HTTPS), a lease in the database takes their place: it runs out `leaseMs` after its last renewal.
  * Always: a save is one transaction, and with a lease the same transaction sees that it still holds.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP8.
  */
 import { type Env, every, randomHex } from "../../core/env.ts";
 import { SyncError } from "../../core/errors.ts";
@@ -60,6 +60,19 @@ function createStore(db: IDBDatabase, claim: Claim): OpenOutboxStore {
   const begin = (mode: IDBTransactionMode): IDBTransaction => db.transaction(["rows", "leases"], mode, { durability: "strict" });
   const rowsOf = (id: string, from = ""): IDBKeyRange => IDBKeyRange.bound([id, from], [id, []]);
 
+  const read = async (id: string, key?: string): Promise<Row[]> => {
+    const rows = begin("readonly").objectStore("rows");
+    const range = key === undefined ? rowsOf(id) : IDBKeyRange.only([id, key]);
+    const [keys, values] = await Promise.all([done(rows.getAllKeys(range)), done(rows.getAll(range))]);
+    return keys.map((found, at): Row => [(found as [string, string])[1], values[at] as string]);
+  };
+  const put = (rows: IDBObjectStore, id: string, changes: readonly RowChange[]): void => {
+    for (const [key, value] of changes) {
+      if (value === null) rows.delete([id, key]);
+      else rows.put(value, [id, key]);
+    }
+  };
+
   const createRecord = (id: string, hold: Hold): OutboxRecord => {
     let isReleased = false;
     const change = async (run: (rows: IDBObjectStore) => void): Promise<void> => {
@@ -69,6 +82,8 @@ function createStore(db: IDBDatabase, claim: Claim): OpenOutboxStore {
       try {
         await hold.check(transaction);
         run(transaction.objectStore("rows"));
+        // At once: what a page that goes away did not ask for, browsers drop. They may still drop this.
+        transaction.commit();
       } catch (error) {
         ended.catch(() => {});
         transaction.abort();
@@ -77,18 +92,8 @@ function createStore(db: IDBDatabase, claim: Claim): OpenOutboxStore {
       await ended;
     };
     const record: OutboxRecord = {
-      async load() {
-        const rows = begin("readonly").objectStore("rows");
-        const [keys, values] = await Promise.all([done(rows.getAllKeys(rowsOf(id))), done(rows.getAll(rowsOf(id)))]);
-        return keys.map((key, index): Row => [(key as [string, string])[1], values[index] as string]);
-      },
-      save: (changes: readonly RowChange[]) =>
-        change((rows) => {
-          for (const [key, value] of changes) {
-            if (value === null) rows.delete([id, key]);
-            else rows.put(value, [id, key]);
-          }
-        }),
+      load: () => read(id),
+      save: (changes: readonly RowChange[]) => change((rows) => put(rows, id, changes)),
       async release() {
         if (isReleased) return;
         isReleased = true;
@@ -113,6 +118,16 @@ function createStore(db: IDBDatabase, claim: Claim): OpenOutboxStore {
     async claim(id) {
       const hold = await claim(id);
       return hold && createRecord(id, hold);
+    },
+    read,
+    async swap(id, key, value, changes) {
+      const transaction = begin("readwrite");
+      const ended = completed(transaction);
+      const rows = transaction.objectStore("rows");
+      const isSo = ((await done(rows.get([id, key]))) ?? null) === value;
+      if (isSo) put(rows, id, changes);
+      await ended;
+      return isSo;
     },
     async close() {
       for (const record of [...records]) await record.release();

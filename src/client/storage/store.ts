@@ -1,9 +1,10 @@
 /**
- * Where an outbox lives: records of rows, each record in the hands of one living client at most.
+ * Where an outbox lives: records of rows, each record in the hands of one living client at most; and records that nobody has for himself,
+ * which all may change by comparing.
  *
  * Always: a save is on the disk, all of it, when it resolves; a record that somebody alive has is never given to another;
  * one whose owner died is given to the first who asks.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6 and src/testing/contracts/outbox.ts.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP8 and src/testing/contracts/outbox.ts.
  */
 import type { Env } from "../../core/env.ts";
 
@@ -27,6 +28,13 @@ export interface OpenOutboxStore {
   list(prefix: string): Promise<string[]>;
   /** The record, which may be new; nothing where somebody alive has it. */
   claim(id: string): Promise<OutboxRecord | undefined>;
+  /** The rows of a record, whoever has it; with `key` that one alone. */
+  read(id: string, key?: string): Promise<Row[]>;
+  /**
+   * Of a record that nobody claims: where row `key` is `value` now (null: is not there), saves all of the changes. False: it is not, and
+   * nothing has changed.
+   */
+  swap(id: string, key: string, value: string | null, changes: readonly RowChange[]): Promise<boolean>;
   /** What was claimed is released. */
   close(): Promise<void>;
 }

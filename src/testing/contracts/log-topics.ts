@@ -33,6 +33,20 @@ export const topicTests = (create: () => LogWorld | Promise<LogWorld>, traits: L
     equal(await anew.read(1, everything), []);
   },
 
+  "LOG6 a topic that is opened while its last close is under way is the same, and goes on": async (world) => {
+    const log = await openTopic(world);
+    await append(world, log, "one");
+    const { epoch } = log.position;
+    const closing = log.close();
+    const again = await openTopic(world);
+    await closing;
+    const told: number[] = [];
+    again.onRecords((first) => void told.push(first));
+    equal(placeOf(again), { epoch, offset: 1 });
+    await append(world, again, "two");
+    equal([told, await readAll(again)], [[2], ["one", "two"]]);
+  },
+
   "LOG8 topics know nothing of one another": async (world) => {
     const [one, other] = [await openTopic(world), await openTopic(world, {}, "b")];
     await append(world, one, "of a");

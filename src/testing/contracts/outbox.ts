@@ -1,7 +1,7 @@
 /**
  * The contract of outbox stores: what every store of an outbox keeps, wherever its records live. A new one's test is a factory
  * of clients that share it.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP8.
  */
 import type { OpenOutboxStore, OutboxRecord, Row } from "../../client/storage/store.ts";
 import { ContractFailure, type ContractTest, equal, ok, rejects, suiteIn, type WorldTests } from "./suite.ts";
@@ -139,5 +139,89 @@ const tests: WorldTests<OutboxWorld> = {
     await one.remove();
     equal(await sorted("a-"), ["a-2"]);
     ok((await (await claim(second, "a-1")).load()).length === 0, "what was removed holds nothing");
+  },
+
+  "KEEP7 a record is read whoever has it, all of it or one row, as it was after one of its saves": async (world) => {
+    const [first, second] = [await world.open(), await world.open()];
+    equal(await second.read("a-1"), []);
+    const record = await claim(first, "a-1");
+    await record.save([
+      ["1", "one"],
+      ["2", "two"],
+    ]);
+    const sorted = async (key?: string): Promise<Row[]> => (await second.read("a-1", key)).sort(([a], [b]) => (a < b ? -1 : 1));
+    equal(
+      [await sorted(), await sorted("2"), await sorted("3")],
+      [
+        [
+          ["1", "one"],
+          ["2", "two"],
+        ],
+        [["2", "two"]],
+        [],
+      ],
+    );
+    const writing = (async () => {
+      for (let n = 0; n < 20; n++) {
+        await record.save([
+          ["1", String(n)],
+          ["2", String(n)],
+        ]);
+      }
+    })();
+    for (let n = 0; n < 20; n++) {
+      const [[, one] = [], [, two] = []] = await sorted();
+      ok(one === two || (one === "one" && two === "two"), `a save that is there in part: ${one} and ${two}`);
+    }
+    await writing;
+  },
+
+  "KEEP8 a swap changes all where a row is as it was thought to be, and nothing where it is not": async (world) => {
+    const client = await world.open();
+    equal(await client.swap("c-1", "head", "1", [["head", "2"]]), false);
+    equal(await client.read("c-1"), []);
+    equal(
+      await client.swap("c-1", "head", null, [
+        ["head", "1"],
+        ["1", "one"],
+      ]),
+      true,
+    );
+    equal(await client.swap("c-1", "head", null, [["head", "2"]]), false);
+    equal(
+      await client.swap("c-1", "head", "1", [
+        ["head", null],
+        ["1", null],
+      ]),
+      true,
+    );
+    equal([await client.read("c-1"), await client.list("c-")], [[], []]);
+  },
+
+  "KEEP8 of many swaps at once none is lost, also where one who swaps dies": async (world) => {
+    const clients = await Promise.all([world.open(), world.open(), world.open()]);
+    const mortal = await world.open();
+    const add = async (client: OutboxClient, key: string): Promise<void> => {
+      for (;;) {
+        const head = (await client.read("c-1", "head"))[0]?.[1] ?? null;
+        const isDone = await client.swap("c-1", "head", head, [
+          ["head", String(Number(head ?? 0) + 1)],
+          [key, "x".repeat(1000)],
+        ]);
+        if (isDone) return;
+      }
+    };
+    const adding = clients.map(async (client, index) => {
+      for (let n = 0; n < 8; n++) await add(client, `${index}-${n}`);
+    });
+    await add(mortal, "mortal");
+    void add(mortal, "perhaps").catch(() => {});
+    await mortal.die();
+    await Promise.all(adding);
+    const rows = new Map(await (await world.open()).read("c-1"));
+    const head = Number(rows.get("head"));
+    rows.delete("head");
+    equal(rows.size, head, "as many rows as swaps");
+    ok(head === 25 || head === 26, `${head} swaps`);
   },
 };
