@@ -44,7 +44,7 @@ test("DOC27 two clients edit one document through a restart of the server, and e
   ada.doc.getText("text").insert(7, " of a");
   bob.doc.getText("text").insert(0, "> ");
   server = await start(port);
-  await vi.waitFor(() => expect([text(ada), text(bob)]).toEqual(["> # Title of a", "> # Title of a"]), { timeout: 30_000 });
+  await vi.waitFor(() => expect([text(ada), text(bob)]).toEqual(["> # Title of a", "> # Title of a"]), { timeout: 40_000 });
   await Promise.all([ada.receipt.stored, bob.receipt.stored]);
   const served = await server.family.open({ id: "1" });
   expect(served.read((note) => note.getText("text").toString())).toBe("> # Title of a");

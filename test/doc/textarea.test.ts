@@ -3,7 +3,7 @@ import { bindText, type TextField } from "sente-sync/doc";
 import { createRng } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import * as Y from "yjs";
-import { changeOf } from "../../src/client/doc/textarea.ts";
+import { changeOf } from "../../src/kind/doc/text-change.ts";
 import { createWorld } from "./world.ts";
 import { createDoc } from "./yjs.ts";
 

@@ -14,6 +14,7 @@ import { coreOf } from "../../src/server/core.ts";
 import { notes } from "./world.ts";
 
 const first = { id: "1" };
+const soon = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 40_000, interval: 20 });
 const text = (note: ClientDoc): string => note.doc.getText("text").toString();
 
 test("VDOC1, VDOC6, VDOC7, VDOC11, VDOC12 versions outlive the server; one goes back while another writes, and nothing is lost", async () => {
@@ -53,7 +54,7 @@ test("VDOC1, VDOC6, VDOC7, VDOC11, VDOC12 versions outlive the server; one goes 
   });
   const old = await ada.versions.create("old");
   expect(old).toMatchObject({ by: "ada", name: "old" });
-  await vi.waitFor(() => expect(bob.doc.getText("text").length).toBe(long.length + 8));
+  await soon(() => expect(bob.doc.getText("text").length).toBe(long.length + 8));
   bob.transact((note) => {
     note.getText("text").delete(8, long.length);
     note.getText("text").insert(8, "By bob.");
@@ -85,17 +86,17 @@ test("VDOC1, VDOC6, VDOC7, VDOC11, VDOC12 versions outlive the server; one goes 
   ]);
   const served = await server.family.versions(first);
   expect(await served.diff(old.id)).toEqual(told);
-  await vi.waitFor(async () => expect(await kept(server.sync)).toEqual([old.id, made.id].sort()));
+  await soon(async () => expect(await kept(server.sync)).toEqual([old.id, made.id].sort()));
 
   // At once: the one goes back, the other goes on.
-  await Promise.all([ada.versions.preview(old.id), vi.waitFor(() => expect(bob.status.get()).toBe("live"))]);
+  await Promise.all([ada.versions.preview(old.id), soon(() => expect(bob.status.get()).toBe("live"))]);
   const going = ada.versions.restore(old.id);
   bob.transact((note) => note.getText("text").insert(15, " Later."));
   bob.doc.getMap("map").set("mine", 1);
   await (await going).stored;
   await bob.receipt.stored;
   const shown = `By ada. ${long} Later.`;
-  await vi.waitFor(() => {
+  await soon(() => {
     for (const note of [ada, bob, eve]) {
       expect(text(note).length).toBe(shown.length);
       expect(note.doc.getMap("map").toJSON()).toEqual({ title: "old", mine: 1 });
@@ -105,10 +106,10 @@ test("VDOC1, VDOC6, VDOC7, VDOC11, VDOC12 versions outlive the server; one goes 
   expect(text(ada)).toBe(text(bob));
   expect(text(eve)).toBe(text(bob));
   await served.restore(made.id);
-  await vi.waitFor(() => expect(text(ada)).toBe("By ada. By bob."));
+  await soon(() => expect(text(ada)).toBe("By ada. By bob."));
 
   server.family.delete(first);
-  await vi.waitFor(async () => expect(await kept(server.sync)).toEqual([]));
+  await soon(async () => expect(await kept(server.sync)).toEqual([]));
   expect(await (await server.family.versions(first)).list()).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /** Clients and raw peers around one server with documents, in virtual time. */
 import { defineDoc } from "sente-sync";
 import { type Client, type ClientOptions, createClient } from "sente-sync/client";
-import { type ClientDoc, doc as clientDoc } from "sente-sync/doc";
+import { type ClientDoc, doc as clientDoc, type DocOptions } from "sente-sync/doc";
 import { type DocFamily, doc, type ServerDocOptions } from "sente-sync/doc/server";
 import type { ServerOptions } from "sente-sync/server";
 import { onTestFinished } from "vitest";
@@ -24,7 +24,7 @@ export interface Page {
 export interface World extends ServerWorld {
   readonly family: DocFamily<{ readonly id: string }>;
   /** A client that has opened the note. */
-  page(user?: string, options?: ClientOptions): Promise<Page>;
+  page(user?: string, options?: ClientOptions, docOptions?: DocOptions): Promise<Page>;
   hostile(user?: string): Promise<Hostile>;
 }
 
@@ -35,7 +35,7 @@ export function createWorld(options: NoteOptions = {}, server: ServerOptions = {
   const world = createServerWorld({ authenticate, ...server }, seed);
   return Object.assign(world, {
     family: doc(world.sync, notes, options),
-    async page(user = "ada", clientOptions: ClientOptions = {}) {
+    async page(user = "ada", clientOptions: ClientOptions = {}, docOptions: DocOptions = {}) {
       const lines = new Set<Transport>();
       let isOffline = false;
       const { connector } = world;
@@ -57,7 +57,7 @@ export function createWorld(options: NoteOptions = {}, server: ServerOptions = {
         ...clientOptions,
       }) as Client;
       onTestFinished(() => client.close());
-      const note = clientDoc(client, notes({ id: "1" }));
+      const note = clientDoc(client, notes({ id: "1" }), docOptions);
       await world.settle();
       return {
         client,

@@ -1,7 +1,7 @@
 /** Many histories of documents, one seed each: what they had in them, and those that failed. */
 import { SimulationFailure, simulate } from "sente-sync/testing";
 import type { Notes } from "../sim-durable/notes.ts";
-import { DocModel, docHistory } from "./history.ts";
+import { docHistory } from "./history.ts";
 
 export interface Summary {
   readonly seeds: number;
@@ -32,10 +32,11 @@ export async function runHistories(from: number, count: number, maxFailures: num
     seeds++;
     let notes: Notes | undefined;
     try {
+      const history = docHistory(seed);
       const report = await simulate({
-        ...docHistory(seed),
+        ...history,
         model(clock) {
-          const made = new DocModel(clock);
+          const made = history.model(clock);
           notes ??= made.notes;
           return made;
         },

@@ -1,26 +1,43 @@
 /**
- * Histories of documents: pages edit two of them, a server does too, hostile peers send what they like, and everything breaks: lines,
- * pages, the server, its disk. Updates are joined at random moments.
+ * Histories of documents: pages of ours and of other providers edit two of them, a server does too, hostile ones send what they like, and
+ * everything breaks: lines, pages, the server, its disk. Updates are joined, and versions made and gone back to, at random moments.
  *
- * Always: the options of a seed are drawn before anything runs; every honest edit leaves a mark that nothing removes.
- * Rules: docs/protocol/doc.md DOC27-DOC29.
+ * Always: the options of a seed are drawn before anything runs; every honest edit leaves a mark that nothing but going back removes.
+ * Rules: docs/protocol/doc.md DOC27-DOC29; docs/protocol/yjs-peers.md YPEER18; docs/protocol/doc-versions.md VDOC16.
  */
 import { defineDoc, isSyncError } from "sente-sync";
 import type { Client } from "sente-sync/client";
 import { type ClientDoc, doc as clientDoc } from "sente-sync/doc";
+import { type YjsPeers, yjsPeers } from "sente-sync/doc/peers";
 import { type DocFamily, doc, type ServerDoc } from "sente-sync/doc/server";
 import type { Server } from "sente-sync/server";
-import { createRng, type Rng, type SimulatedClient, type SimulateOptions, type VirtualClock } from "sente-sync/testing";
+import {
+  createRng,
+  type Rng,
+  type SimulatedClient,
+  type SimulatedServer,
+  type SimulateOptions,
+  type VirtualClock,
+} from "sente-sync/testing";
 import * as Y from "yjs";
 import { coreOf } from "../../src/client/client.ts";
 import { writesOf } from "../../src/client/writes.ts";
 import { readEntry } from "../../src/kind/doc/authority.ts";
-import { contentOf, createDoc, docOf, edit, hasPending } from "../doc/yjs.ts";
+import { createDoc, docOf, edit, hasPending } from "../doc/yjs.ts";
 import { drawLimits } from "../sim-durable/limits.ts";
 import { Notes } from "../sim-durable/notes.ts";
+import { shownBy, structureOf } from "./content.ts";
+import { drawPeers, type PlannedPeer, SimPeers } from "./peers.ts";
+import { drawVersions, VersionBook, type VersionPlan } from "./versions.ts";
 
 export const notesRef = defineDoc("notes/:id");
 const ids = ["a", "b"] as const;
+
+interface Edited {
+  /** On a page, where it may be replaced. */
+  readonly doc?: Y.Doc;
+  transact(run: (edited: Y.Doc) => void): { readonly stored: Promise<unknown> };
+}
 
 /** What each of them expects of every honest edit. */
 export class DocModel {
@@ -30,15 +47,24 @@ export class DocModel {
   /** Client ids of honest pages, which write none of the letters of forged text. */
   readonly honest: Set<number> = new Set();
   readonly clock: VirtualClock;
+  readonly peers: SimPeers;
+  readonly versions: VersionBook;
   #count = 0;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: VirtualClock, planned: readonly PlannedPeer[], plan: VersionPlan) {
     this.clock = clock;
+    this.peers = new SimPeers(planned, this);
+    this.versions = new VersionBook(this, plan);
+  }
+
+  nextMark(): string {
+    return `m${++this.#count}`;
   }
 
   /** An edit with a mark of its own. */
-  edit(id: string, note: { transact(run: (edited: Y.Doc) => void): { readonly stored: Promise<unknown> } }, rng: Rng): void {
-    const mark = `m${++this.#count}`;
+  edit(id: string, note: Edited, rng: Rng): void {
+    const mark = this.nextMark();
+    const { doc } = note;
     const { stored } = note.transact((edited) => {
       edit(edited, rng);
       edited.getMap("marks").set(mark, true);
@@ -50,6 +76,9 @@ export class DocModel {
       },
       (error: unknown) => {
         if (!isSyncError(error)) this.notes.wrong(`an edit ended in ${String(error)}`);
+        // It was on its way when its document was replaced by one that begins anew.
+        else if (["gap", "session-lost"].includes(error.code) && note.doc !== doc)
+          this.notes.reached("an edit of a document that was replaced");
         else if (!refusals.has(error.code)) this.notes.wrong(`an honest edit was refused: ${error.code} ${error.message}`);
         else this.notes.reached(`an edit that ended in ${error.code}`);
       },
@@ -61,6 +90,8 @@ export class DocModel {
 const refusals = new Set(["closed", "conflict", "read-only"]);
 /** What is told where nobody else is there to be told: of a disk, or of what a page left that is gone. */
 const toldCodes = ["read-only", "closed", "session-lost", "gap"];
+/** What the server tells of a peer whose bytes it cannot take. */
+const unreadable = ["malformed", "too-large", "too-deep", "invalid"];
 
 /** One page in one life. */
 export class DocPage {
@@ -156,26 +187,63 @@ function varint(value: number): number[] {
 export interface InstalledDocs {
   readonly family: DocFamily<{ readonly id: string }>;
   readonly notes: Map<string, ServerDoc>;
+  readonly peers: YjsPeers;
+}
+
+interface DocHistory extends SimulateOptions<InstalledDocs, DocPage, DocModel> {
+  model(clock: VirtualClock): DocModel;
+}
+
+/** The program's handle of a document, which it does not keep loaded. */
+async function load({ use }: InstalledDocs["family"], notes: InstalledDocs["notes"], id: string): Promise<void> {
+  await use({ id }, (served) => void notes.set(id, served));
 }
 
 /** What `simulate` is to run for that seed. */
-export function docHistory(seed: number | string): SimulateOptions<InstalledDocs, DocPage, DocModel> {
+export function docHistory(seed: number | string): DocHistory {
   const rng = createRng(`doc/${seed}`);
   const { mayForget: _, ...limits } = drawLimits(rng.fork("limits"));
   const retention = rng.chance(0.4) ? { maxEntries: rng.pick([2, 10, 40]) } : {};
   const hasHostile = rng.chance(0.6);
+  const planned = drawPeers(
+    rng.fork("peers"),
+    ids.map((id) => `notes/${id}`),
+  );
+  const plan = drawVersions(rng.fork("versions"));
+  /** The program keeps the documents loaded; else they are let go while no page has them. */
+  const isKept = rng.fork("kept").chance(0.5);
+  let current: DocModel | undefined;
   return {
     ...limits,
     seed,
     clients: rng.pick([2, 3, 4]),
     user: (index) => (hasHostile && index === 1 ? { id: `hostile${index}`, name: "" } : { id: `client${index}`, name: "" }),
-    ops: 50 + rng.int(60),
+    ops: 55 + rng.int(60),
     outbox: rng.chance(0.6) && { meanSaveMs: rng.pick([0, 2, 50]) },
     without: ["client-copy"],
-    model: (clock) => new DocModel(clock),
-    install: (sync: Server) => ({ family: doc(sync, notesRef, { retention }), notes: new Map() }),
+    model(clock) {
+      current = new DocModel(clock, planned, plan);
+      return current;
+    },
+    install(sync: Server) {
+      const notes = new Map<string, ServerDoc>();
+      const family = doc(sync, notesRef, {
+        retention,
+        versions: plan.policy,
+        authorize: ({ action, user }) => action !== "write" || !user.id.startsWith("reader"),
+        afterUnloadDocument({ params: { id } }) {
+          current?.notes.reached("a document that was let go");
+          notes.delete(id);
+          load(family, notes, id).catch(() => {});
+        },
+      });
+      return { family, notes, peers: yjsPeers(sync) };
+    },
     async ready({ family, notes }) {
-      for (const id of ids) notes.set(id, await family.open({ id }));
+      for (const id of ids) {
+        if (isKept) notes.set(id, await family.open({ id }));
+        else await load(family, notes, id);
+      }
     },
     open: (client, { model, page }) => new DocPage(client, model, page),
     workload: {
@@ -185,8 +253,10 @@ export function docHistory(seed: number | string): SimulateOptions<InstalledDocs
       serverEdit({ world, model, rng: draws }) {
         if (!world.server.isReady) return;
         const id = draws.pick(ids);
+        const served = world.server.app.notes.get(id);
+        if (!served || model.versions.isRestoring(served)) return;
         try {
-          model.edit(id, world.server.app.notes.get(id) as ServerDoc, draws);
+          model.edit(id, served, draws);
         } catch (error) {
           // Its disk fails, or it is closing.
           if (!isSyncError(error) || !["read-only", "closed", "loading", "backpressure"].includes(error.code)) throw error;
@@ -194,12 +264,21 @@ export function docHistory(seed: number | string): SimulateOptions<InstalledDocs
       },
       compact({ world, model, rng: draws }) {
         if (!world.server.isReady) return;
-        const served = world.server.app.notes.get(draws.pick(ids)) as ServerDoc;
+        const served = world.server.app.notes.get(draws.pick(ids));
+        if (!served) return;
         const before = served.updates.length;
         served.compact();
         if (served.updates.length < before) model.notes.reached("updates that were joined");
       },
       reconnect: ({ client }) => client.client.reconnect(),
+      peer: ({ model, rng: draws }) => model.peers.act(draws, attacks),
+      version({ client, world, model, rng: draws }) {
+        const id = draws.pick(ids);
+        const target = versioned(client.app, world.server, id, draws, isKept);
+        if (!target) return;
+        if (draws.chance(0.5)) model.versions.change(id, target, draws);
+        else model.versions.use(id, target, draws);
+      },
       attack({ world, model, rng: draws }) {
         const hostile = world.clients.find((each) => each.isUp && each.app.isHostile);
         if (!hostile) return;
@@ -212,25 +291,32 @@ export function docHistory(seed: number | string): SimulateOptions<InstalledDocs
       if ((isSyncError(error) && toldCodes.includes(error.code)) || (error as Error).name === "DiskError") return;
       // What a hostile page left in its storage is told to nobody else.
       if (hasHostile && where.startsWith("client1, notes/")) return;
+      // Nor is what a hostile peer was refused, who has no word for it.
+      if (planned.some(({ role }) => role === "hostile") && isSyncError(error) && unreadable.includes(error.code)) return;
+      if (plan.mayDrop && where === "doc/versions" && isSyncError(error) && error.code === "not-found") return;
       throw new Error(`${where}: ${String(error)}`, { cause: error });
     },
-    unsettled({ clients }) {
+    unsettled({ clients, model }) {
       for (const { app, name } of clients) {
         for (const [id, { status, pending }] of app.notes) {
           if (status.get() !== "live") return `${name} has not subscribed to ${id}`;
           if (pending.get()) return `${name} waits for answers about ${id}`;
         }
       }
-      return undefined;
+      return model.peers.unsettled();
     },
-    always: ({ model }) => model.notes.judge(),
+    always(world) {
+      world.model.peers.follow(world);
+      world.model.notes.judge();
+    },
     async after(world) {
       const { model, clients, server } = world;
       await world.advance("6s");
-      const served = new Map(ids.map((id) => [id, docOf((server.app.notes.get(id) as ServerDoc).updates)] as const));
+      const served = new Map<string, Y.Doc>();
+      for (const id of ids) served.set(id, docOf((await world.until(server.app.family.open({ id }))).updates));
       for (const id of ids) {
         const note = served.get(id) as Y.Doc;
-        const expected = text(note);
+        const expected = structureOf(note);
         if (hasPending(note)) model.notes.wrong(`the server's ${id} waits for something`);
         for (const { app, name } of clients) {
           // Who sends what it does not show harms itself.
@@ -238,22 +324,32 @@ export function docHistory(seed: number | string): SimulateOptions<InstalledDocs
           const { doc: shown, synced } = app.note(id);
           if (!synced.get()) model.notes.wrong(`${name} is not synced with ${id}`);
           if (hasPending(shown)) model.notes.wrong(`${name} waits for something in ${id}`);
-          if (text(shown) !== expected) model.notes.wrong(`${name} shows another ${id}: ${text(shown)}\nand not ${expected}`);
+          const structure = structureOf(shown);
+          if (structure !== expected) model.notes.wrong(`${name} shows another ${id}: ${structure}\nand not ${expected}`);
         }
-        const marks = note.getMap("marks");
+        judgePeers(id, note, expected, model);
         for (const mark of model.stored.get(id) ?? [])
-          if (!marks.has(mark)) model.notes.wrong(`${mark} was stored and is not in ${id}`);
-        for (const clientId of model.honest) if (wrote(note, clientId, /[EVIL]/)) model.notes.wrong(`forged under ${clientId}`);
+          if (!model.versions.hasMark(note, mark)) model.notes.wrong(`${mark} was stored and is not in ${id}`);
+        // Who goes back writes again what others wrote.
+        for (const clientId of plan.mayRestore ? [] : model.honest) {
+          if (wrote(note, clientId, /[EVIL]/)) model.notes.wrong(`forged under ${clientId}`);
+        }
       }
       for (const id of ids) {
         const { first, entries } = await world.stored(`notes/${id}`);
-        if (first > 1 || !entries.length) continue;
-        const rebuilt = docOf(entries.map(readEntry));
-        model.notes.reached("a document rebuilt from its log");
-        if (hasPending(rebuilt)) model.notes.wrong(`the log of ${id} has gaps`);
-        if (text(rebuilt) !== text(served.get(id) as Y.Doc)) model.notes.wrong(`the log of ${id} makes another document`);
+        const isWhole = first <= 1 && entries.length > 0;
+        if (isWhole) {
+          const rebuilt = docOf(entries.map(readEntry));
+          model.notes.reached("a document rebuilt from its log");
+          if (hasPending(rebuilt)) model.notes.wrong(`the log of ${id} has gaps`);
+          if (structureOf(rebuilt) !== structureOf(served.get(id) as Y.Doc)) {
+            model.notes.wrong(`the log of ${id} makes another document`);
+          }
+        }
         server.start();
         await world.advance("6s");
+        const again = await world.until(server.app.family.open({ id }));
+        await world.until(model.versions.judge(id, again, isWhole ? entries : undefined));
       }
       model.notes.judge();
     },
@@ -271,14 +367,33 @@ function editPage({ notes, isHostile }: DocPage, model: DocModel, rng: Rng): voi
   for (let n = rng.pick([1, 1, 3]); n > 0; n--) model.edit(id, own, rng);
 }
 
-/** What one of them reads, and the structs that it is made of. */
-const text = (note: Y.Doc): string =>
-  JSON.stringify([contentOf(note), Object.keys(note.getMap("marks").toJSON()).sort()], (_key, value: unknown) =>
-    // The order of keys is nobody's.
-    value && typeof value === "object" && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
+/** Pages of other providers show what the server has, and those that may not write have written nothing. */
+function judgePeers(id: string, note: Y.Doc, expected: string, model: DocModel): void {
+  for (const { name, id: own, note: shown, role } of model.peers.honest()) {
+    if (own !== id) continue;
+    model.notes.reached(`a peer that ended equal: ${role}`);
+    if (hasPending(shown.doc)) model.notes.wrong(`${name} waits for something in ${id}`);
+    // What it was refused stays with it.
+    const structure = role === "reader" ? undefined : structureOf(shown.doc);
+    if (structure !== undefined && structure !== expected) {
+      model.notes.wrong(`${name} shows another ${id}: ${structure}\nand not ${expected}`);
+    }
+    if (role === "reader" && shownBy(shown.doc) !== shownBy(note)) model.notes.wrong(`${name}, a reader, shows another ${id}`);
+  }
+  if (note.getMap("forbidden").size) model.notes.wrong(`a reader has written to ${id}`);
+}
+
+/** Who does something about versions: a page, or the server where it is up. */
+function versioned(
+  page: DocPage,
+  server: SimulatedServer<InstalledDocs>,
+  id: string,
+  rng: Rng,
+  isKept: boolean,
+): ClientDoc | ServerDoc | undefined {
+  if (rng.chance(0.4)) return server.isReady && isKept ? server.app.notes.get(id) : undefined;
+  return page.isHostile ? undefined : page.note(id);
+}
 
 /** Whether such text is there under that client id, deleted or not. */
 function wrote({ store }: Y.Doc, clientId: number, what: RegExp): boolean {

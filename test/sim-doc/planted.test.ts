@@ -50,7 +50,7 @@ const bugs: readonly (readonly [bug: string, patch: Patch])[] = [
   [
     "the second edit of a turn is forgotten",
     {
-      file: "src/client/doc/topic.ts",
+      file: "src/client/doc/sending.ts",
       text: "    unsent.add(update);\n    if (open) return;\n",
       instead: "    if (open) return;\n    unsent.add(update);\n",
     },
@@ -58,9 +58,41 @@ const bugs: readonly (readonly [bug: string, patch: Patch])[] = [
   [
     "what was refused for now is written in another order",
     {
-      file: "src/client/doc/topic.ts",
+      file: "src/client/doc/sending.ts",
       text: "again.updates.push(update);",
       instead: "again.updates.splice(0, again.updates.length, update);",
+    },
+  ],
+  [
+    "what a peer was refused for now is not asked for again",
+    {
+      file: "src/server/doc/peers/peer.ts",
+      text: 'if (error.retry === "later") return this.#later();',
+      instead: 'if (error.retry === "later") return;',
+    },
+  ],
+  [
+    "a peer is told of what was refused that it is stored",
+    {
+      file: "src/server/doc/peers/peer.ts",
+      text: "this.say(say.stored(false));",
+      instead: "this.say(say.stored(true));",
+    },
+  ],
+  [
+    "a version lacks what was stored last",
+    {
+      file: "src/server/doc/versions.ts",
+      text: "const update = await doc.join(updates);",
+      instead: "const update = await doc.join(updates.slice(0, -1));",
+    },
+  ],
+  [
+    "who goes back leaves the keys that came since",
+    {
+      file: "src/kind/doc/version-restore.ts",
+      text: "if (now) unset(type, key);",
+      instead: "if (now && !then) continue;",
     },
   ],
 ];

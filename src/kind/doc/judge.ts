@@ -33,7 +33,12 @@ const maxEmptyLength = 2 ** 24;
 const maxNewClients = 64;
 
 /** Throws SyncError: `gap` where it builds upon what is not there, with the vector as data, else what is wrong with it. */
-export function judgeUpdate(update: Uint8Array, vector: StateVector, limits?: UpdateLimits): Judged {
+export function judgeUpdate(
+  update: Uint8Array,
+  vector: StateVector,
+  limits?: UpdateLimits,
+  maxClients: number = maxNewClients,
+): Judged {
   const reader = new UpdateReader(update, limits);
   const blocks = new Map<number, Block>();
   let isPartlyKnown = false;
@@ -50,7 +55,7 @@ export function judgeUpdate(update: Uint8Array, vector: StateVector, limits?: Up
     block = blocks.get(client);
     if (block) block.end = end;
     else {
-      if (blocks.size === maxNewClients) throw new SyncError("too-large", `An update is of at most ${maxNewClients} clients.`);
+      if (blocks.size === maxClients) throw new SyncError("too-large", `An update is of at most ${maxClients} clients.`);
       block = { from: known, end, needs: [] };
       blocks.set(client, block);
     }

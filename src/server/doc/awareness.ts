@@ -6,6 +6,7 @@
  */
 import { type Pattern, type Ref, type RoomShape, topicName, toRef } from "../../core/definitions.ts";
 import type { User } from "../../core/register.ts";
+import { companion } from "../companion.ts";
 import type { ParamValues } from "../family.ts";
 import type { Authorize } from "../grants.ts";
 import { presence } from "../presence.ts";
@@ -34,12 +35,10 @@ export function awareness(
   { authorize, onAwarenessUpdate }: AwarenessOptions<never>,
 ): (params: ParamValues) => void {
   const { pattern } = toRef("doc", target as Ref<"doc", unknown> | string);
-  const kind = "presence";
   const own = `${pattern}/@awareness`;
   const documentOf = (params: ParamValues): string => topicName(pattern, params);
-  const ref = (params: ParamValues): object => ({ kind, topic: topicName(own, params), pattern: own, params, options: {} });
-  const rooms = typeof target === "function" ? Object.assign(ref, { kind, pattern: own, options: {} }) : ref({});
-  const declared = presence(server, rooms as unknown as Rooms, {
+  const rooms: Rooms = companion("presence", own, pattern, typeof target === "function");
+  const declared = presence(server, rooms, {
     ...(authorize && {
       authorize: (request) => authorize({ ...request, kind: "doc", topic: documentOf(request.params) }),
     }),

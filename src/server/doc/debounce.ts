@@ -11,6 +11,8 @@ export interface Debounced {
   ask(): void;
   /** At once, if it is due; resolves when nothing is due any more. */
   flush(): Promise<void>;
+  /** It is due, or runs. */
+  readonly isDue: boolean;
   cancel(): void;
 }
 
@@ -54,6 +56,9 @@ export function debounce(env: Env, quietMs: number, latestMs: number, run: () =>
     async flush() {
       if (stop()) await start();
       else await running;
+    },
+    get isDue() {
+      return timer !== undefined || running !== undefined;
     },
     cancel: () => void stop(),
   };

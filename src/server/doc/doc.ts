@@ -3,7 +3,7 @@
  *
  * An update is decoded, judged, logged and forwarded; a new reader is answered from stored bytes. A `Y.Doc` is built only for who asks.
  * Always: what is logged every client can integrate at once; readers are told what is stored.
- * Rules: docs/protocol/doc.md DOC1-DOC16.
+ * Rules: docs/protocol/doc.md DOC1-DOC16, DOC55-DOC58.
  */
 import { createHash } from "node:crypto";
 import * as Y from "yjs";
@@ -23,15 +23,19 @@ import { writeVector } from "../../kind/doc/vector.ts";
 import type { VersionPolicy } from "../../kind/doc/version.ts";
 import type { Durability, Retention } from "../../topic/log.ts";
 import { coreOf, type ServerCore } from "../core.ts";
-import { declareKind, type Family, type ParamValues } from "../family.ts";
+import { declareKind, type Family, loadedTopic, type ParamValues } from "../family.ts";
 import type { Authorize } from "../grants.ts";
-import { type Published, publishTo, seeded } from "../published.ts";
+import type { Hosted } from "../hosted.ts";
+import { begun, type Published, publishTo, seeded } from "../published.ts";
 import type { Topic } from "../topic.ts";
-import { type Hosted, quiet } from "../topics.ts";
+import { quiet } from "../topics.ts";
 import { type AwarenessUpdate, awareness } from "./awareness.ts";
 import { debounce } from "./debounce.ts";
+import { firstUpdate } from "./first.ts";
+import { changeHooks } from "./hooks.ts";
 import { joinerOf } from "./joiner.ts";
 import { isGuest } from "./peers/guests.ts";
+import { declareSubdocs, type Subdocs, type SubdocsOptions } from "./subdocs.ts";
 import { type DocVersions, declareVersions, type KeptVersions, type VersionsHost } from "./versions.ts";
 import { DocView, joined, seedUpdate } from "./view.ts";
 
@@ -52,12 +56,16 @@ export interface ServerDocOptions<P extends ParamValues = ParamValues> {
   readonly authorize?: Authorize;
   /** What a document begins with where nothing is stored: a Yjs update. Once in the topic's life. */
   readonly onLoadDocument?: (context: DocContext<P>) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** It may take so long. Default 10,000: then readers are told to try again, as where it throws. */
+  readonly loadTimeoutMs?: number;
   /** Fills a document that begins. Who seeds the same, here or elsewhere, makes the same structs, so two seeds are one. */
   readonly seed?: (doc: Y.Doc, context: DocContext<P>) => void;
   /** Called after changes, once they are stored and quiet for `debounceMs`. */
   readonly onChange?: (change: DocChange<P>) => void | Promise<void>;
   /** The same, for an application that keeps documents itself: `Y.encodeStateAsUpdate(document)`. */
   readonly onStoreDocument?: (change: DocChange<P>) => void | Promise<void>;
+  /** The document was let go, because nobody used it, or deleted. It cannot be kept from that. */
+  readonly afterUnloadDocument?: (context: DocContext<P>) => void | Promise<void>;
   /** What somebody wants to show of itself; what it returns is shown instead. Throws SyncError to refuse. */
   readonly onAwarenessUpdate?: (update: AwarenessUpdate<P>) => object | void;
   /** Default 2,000. */
@@ -70,6 +78,8 @@ export interface ServerDocOptions<P extends ParamValues = ParamValues> {
   readonly limits?: Partial<DocLimits>;
   /** Versions of each document are kept, and how many: `{}` for what is usual. Absent: there are none. */
   readonly versions?: VersionPolicy;
+  /** Hooks of the documents within a document, each a topic of its own; who may do what there, `authorize` says. False: there are none. */
+  readonly subdocuments?: SubdocsOptions<P> | false;
 }
 
 /** A server's handle of one document. */
@@ -93,13 +103,15 @@ export interface ServerDoc {
   flush(): Promise<void>;
   /** Throws SyncError `unsupported` where the option `versions` is not given. */
   readonly versions: DocVersions;
+  /** The document of that guid within this one, loaded, or begun if there is none. Rejects with `unsupported` where there are none. */
+  subdocument(guid: string): Promise<ServerDoc>;
 }
 
 /** A server's handle of a pattern of documents. */
 export interface DocFamily<P> extends Family<ServerDoc, P> {
-  /** Opens the document and edits it; resolves when that is stored. */
+  /** Opens the document for as long as it takes to edit it; resolves when that is stored. */
   transact(params: P, run: (doc: Y.Doc) => void): Promise<void>;
-  /** Opens the document; its versions. */
+  /** The versions of the document, which stays loaded until it is released. */
   versions(params: P): Promise<DocVersions>;
 }
 
@@ -115,24 +127,26 @@ export function doc(
   options: ServerDocOptions<never> = {},
 ): ServerDoc | DocFamily<never> {
   const core = coreOf(server);
-  const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  const grants = { authorize: options.authorize, writeAction: "write", durability: options.durability } as const;
   const ref = toRef("doc", target as Ref<"doc", unknown> | string) as Ref | Pattern<"doc", unknown, never>;
   const policy = options.versions;
   const versions = policy && declareVersions(core, server, ref.pattern, { ...options, versions: policy });
+  const subdocs = options.subdocuments === false ? undefined : declareSubdocs(core, server, ref.pattern, options, doc);
   const handle = declareKind<ServerDoc>(core, "doc", target, grants, (name, params, onHandle) =>
-    hostDoc(core, name, params as never, options, versions, onHandle),
+    hostDoc(core, name, params as never, options, versions, subdocs, onHandle),
   );
   const { authorize, onAwarenessUpdate } = options;
   const forget = awareness(server, target, { authorize, onAwarenessUpdate });
   if (typeof ref !== "function") return handle as ServerDoc;
   const family = handle as Family<ServerDoc, never>;
   const transact: DocFamily<never>["transact"] = async (params, run) => {
-    await (await family.open(params)).transact(run).stored;
+    await family.use(params, (handle) => handle.transact(run).stored);
   };
   const remove: DocFamily<never>["delete"] = (params) => {
     family.delete(params);
     forget(params);
     versions?.delete(ref(params).topic);
+    subdocs?.delete(params);
   };
   return { ...family, transact, delete: remove, versions: async (params) => (await family.open(params)).versions };
 }
@@ -149,10 +163,11 @@ function hostDoc(
   params: never,
   options: ServerDocOptions<never>,
   versions: VersionsHost | undefined,
+  subdocs: Subdocs | undefined,
   onHandle: (handle: ServerDoc) => void,
 ): Hosted | Promise<Hosted> {
   const { topics, env } = core;
-  const { debounceMs = 2000, maxDebounceMs = 10_000 } = options;
+  const { debounceMs = 2000, maxDebounceMs = 10_000, loadTimeoutMs = 10_000 } = options;
   const context: DocContext<never> = { topic: name, params };
   const authority = new DocAuthority(options.limits);
   const report = (error: unknown): void => core.report(error, name);
@@ -162,31 +177,23 @@ function hostDoc(
   let decided: DocEntry[] = [];
   /** How much of the authority readers are told. */
   const told = { updates: 0, owners: 0 };
-  /** Stored, and not yet told to hooks. */
-  let changes: Uint8Array[] = [];
   let compactedBytes = 0;
   let kept: KeptVersions | undefined;
   const joiner = joinerOf(core);
 
-  const hooks = [options.onChange, options.onStoreDocument].flatMap((hook) => (hook ? [hook] : []));
-  const tellHooks = async (): Promise<void> => {
-    const updates = changes;
-    changes = [];
-    for (const hook of hooks) {
-      try {
-        await hook({
-          ...context,
-          updates,
-          get document() {
-            return view.doc;
-          },
-        });
-      } catch (error) {
-        report(error);
-      }
-    }
-  };
-  const telling = debounce(env, debounceMs, maxDebounceMs, tellHooks);
+  const tell = (hook: (change: DocChange<never>) => void | Promise<void>) => (updates: readonly Uint8Array[]) =>
+    hook({
+      ...context,
+      updates,
+      get document() {
+        return view.doc;
+      },
+    });
+  const hooks = changeHooks(
+    env,
+    [options.onChange, options.onStoreDocument].flatMap((hook) => (hook ? [tell(hook)] : [])),
+    { debounceMs, maxDebounceMs, whole: () => Y.encodeStateAsUpdate(view.doc), report },
+  );
 
   const compact = (): void => {
     const { updates } = told;
@@ -214,7 +221,9 @@ function hostDoc(
     }
   };
   const compacting = debounce(env, compactQuietMs, compactLatestMs, compactAway);
+  core.ends.add(compacting.cancel);
   const compactLater = (): void => {
+    if (core.ended) return;
     const more = authority.bytes - compactedBytes;
     if (told.updates >= compactAfter.updates || (more >= compactAfter.bytes && more >= compactedBytes)) compacting.ask();
   };
@@ -250,17 +259,12 @@ function hostDoc(
     decided.push(entry);
   };
   const follow = (opened: Topic): Topic => {
-    opened.log.onRecords((_first, records) => {
+    opened.onRecords((_first, records) => {
       for (const entry of decided.splice(0, records.length)) {
         told.updates++;
-        if (entry instanceof Uint8Array) {
-          if (hooks.length) changes.push(entry);
-          continue;
-        }
-        told.owners += entry.length - 2;
-        if (hooks.length) changes.push(entry[0]);
+        if (!(entry instanceof Uint8Array)) told.owners += entry.length - 2;
+        hooks.stored(entry instanceof Uint8Array ? entry : entry[0]);
       }
-      if (hooks.length) telling.ask();
       kept?.changed();
       compactLater();
     });
@@ -269,7 +273,9 @@ function hostDoc(
   const begin = async (opened: Topic): Promise<Topic> => {
     const { onLoadDocument, seed } = options;
     if (opened.log.decided > 0) return opened;
-    const first = (await onLoadDocument?.(context)) ?? (seed && seedUpdate((empty) => seed(empty, context)));
+    const ask = async (): Promise<Uint8Array | undefined> =>
+      (await onLoadDocument?.(context)) ?? (seed && seedUpdate((empty) => seed(empty, context)));
+    const first = await firstUpdate(env, ask, { name, timeoutMs: loadTimeoutMs, report });
     if (!first) return opened;
     if (opened.log.durability === "memory") {
       // It is as new as its log: what it begins with need not be in there.
@@ -283,14 +289,13 @@ function hostDoc(
       return first;
     });
   };
-  const start = (opened: Topic): Topic | Promise<Topic> =>
-    options.onLoadDocument || options.seed ? begin(follow(opened)) : follow(opened);
+  const start = (opened: Topic): Topic | Promise<Topic> => {
+    if (!options.onLoadDocument && !options.seed) return follow(opened);
+    return begun(opened, () => begin(follow(opened)));
+  };
   const created = made instanceof Promise ? made.then(start) : start(made);
 
-  const opened = (): Topic => {
-    if (!topic) throw new SyncError("loading", `Document "${name}" is not loaded yet: await its \`ready\` first.`);
-    return topic;
-  };
+  const opened = (): Topic => loadedTopic(topic, `Document "${name}"`);
   /** One for all that this server ever writes here: ids cost every reader. */
   const ownClientId = (): number => {
     const { vector, owners } = authority;
@@ -331,10 +336,14 @@ function hostDoc(
       return Y.encodeStateAsUpdate(view.doc, since);
     },
     compact,
-    flush: () => telling.flush(),
+    flush: hooks.flush,
     get versions() {
       if (!kept) throw new SyncError("unsupported", `"${name}" keeps no versions: give the option \`versions\`.`);
       return kept.handle;
+    },
+    async subdocument(guid) {
+      if (!subdocs) throw new SyncError("unsupported", `"${name}" has no documents within it.`);
+      return subdocs.open(params, guid);
     },
   };
   onHandle(handle);
@@ -359,11 +368,19 @@ function hostDoc(
         return entry;
       },
       apply: (entry) => apply(entry as DocEntry),
+      // What it began with in memory it might not begin with again.
+      isBusy: () => compacting.isDue || kept?.isBusy === true || (on.log.durability === "memory" && told.updates > 0),
+      isDue: () => hooks.isDue,
+      runDue: hooks.flush,
       close() {
-        telling.cancel();
+        hooks.cancel();
         compacting.cancel();
+        core.ends.delete(compacting.cancel);
         kept?.close();
         view.drop();
+        void Promise.resolve()
+          .then(() => options.afterUnloadDocument?.(context))
+          .catch(report);
       },
     };
   };

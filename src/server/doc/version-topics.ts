@@ -1,19 +1,18 @@
 /**
  * The topics that versions are kept in: a list for each document, and one for what each version holds.
  *
- * Always: what a version holds is in memory only while somebody reads it, and a while after; readers write to none of them.
+ * Always: what a version holds is in memory only while somebody reads it, as any topic is; readers write to none of them.
  * Rules: docs/protocol/doc-versions.md VDOC1, VDOC4, VDOC7.
  */
-import type { Timer } from "../../core/env.ts";
 import { SyncError } from "../../core/errors.ts";
 import { type DocSnapshot, readSnapshot } from "../../kind/doc/authority.ts";
 import { VersionList, versionKind, versionsKind, versionsTopic, versionTopic } from "../../kind/doc/version.ts";
 import type { Durability } from "../../topic/log.ts";
 import type { ServerCore } from "../core.ts";
 import type { Authorize } from "../grants.ts";
+import type { Hosted } from "../hosted.ts";
 import { publishTo } from "../published.ts";
 import type { Topic } from "../topic.ts";
-import type { Hosted } from "../topics.ts";
 
 export interface OpenList {
   readonly topic: Topic;
@@ -30,11 +29,7 @@ export interface VersionTopics {
   forget(name: string, ids: readonly string[]): Promise<void>;
   /** The same, of those that a crash left without a place in the list. */
   forgetStrays(name: string, list: VersionList): Promise<void>;
-  close(): void;
 }
-
-/** What a version holds stays in memory for so long after it was last read. */
-const idleMs = 60_000;
 
 /** The document of a topic of its versions. */
 export function documentOf(topic: string): string {
@@ -46,26 +41,11 @@ export function createVersionTopics(
   pattern: string,
   { durability, authorize }: { readonly durability: Durability; readonly authorize: Authorize },
 ): VersionTopics {
-  const { topics, env } = core;
+  const { topics } = core;
   const lists = new Map<string, VersionList>();
   /** Topics of versions that are being made: they are not in a list yet. */
   const making = new Set<string>();
   const held = new Map<string, DocSnapshot>();
-  const idle = new Map<string, Timer>();
-
-  const releaseSoon = (topic: Topic): void => {
-    const { name } = topic;
-    const timer = idle.get(name);
-    if (timer !== undefined) env.clearTimer(timer);
-    if (topic.log.durability === "memory") return;
-    idle.set(
-      name,
-      env.setTimer(() => {
-        idle.delete(name);
-        topics.release(name);
-      }, idleMs),
-    );
-  };
 
   const openList = async (name: string): Promise<OpenList> => {
     const listName = versionsTopic(name);
@@ -102,14 +82,13 @@ export function createVersionTopics(
       load: (state) => void (state ? held.set(name, state as DocSnapshot) : held.delete(name)),
       replay: (entry) => void held.set(name, entry as DocSnapshot),
     });
-    topic.readersChanged = () => releaseSoon(topic);
-    releaseSoon(topic);
     return { topic, close: () => void held.delete(name) };
   };
 
   topics.declare({
     kind: versionsKind,
     pattern: versionsTopic(pattern),
+    companionOf: pattern,
     authorize,
     writeAction: "write",
     host: hostList,
@@ -117,6 +96,7 @@ export function createVersionTopics(
   topics.declare({
     kind: versionKind,
     pattern: versionTopic(pattern, ":version"),
+    companionOf: pattern,
     authorize,
     writeAction: "write",
     host: hostOne,
@@ -124,7 +104,6 @@ export function createVersionTopics(
 
   const read = async (name: string, id: string): Promise<DocSnapshot> => {
     const { topic } = await topics.open(versionTopic(name, id));
-    releaseSoon(topic);
     const snapshot = held.get(topic.name);
     readSnapshot(snapshot);
     return snapshot as DocSnapshot;
@@ -170,8 +149,5 @@ export function createVersionTopics(
     },
     forget,
     forgetStrays,
-    close() {
-      for (const timer of idle.values()) env.clearTimer(timer);
-    },
   };
 }

@@ -67,6 +67,8 @@ export interface KeptVersions {
   wrote(owner: string, user: User): void;
   /** Something was stored. */
   changed(): void;
+  /** One is being made, or due. */
+  readonly isBusy: boolean;
   createAs(name: string, by: string | null): Promise<DocVersion>;
   close(): void;
 }
@@ -102,9 +104,20 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
   const of = (doc: VersionedDoc): KeptVersions => {
     const { name } = doc;
     const report = (error: unknown): void => core.report(error, versionsTopic(name));
-    const attempt = (work: Promise<unknown>): void => void work.catch(report);
+    let working = 0;
+    const during = async <T>(work: Promise<T>): Promise<T> => {
+      working++;
+      try {
+        return await work;
+      } finally {
+        working--;
+      }
+    };
+    const attempt = (work: Promise<unknown>): void => void during(work).catch(report);
     let timer: Timer | undefined;
     let isClosed = false;
+    /** It is loaded for as long as the document is. */
+    let releaseList = (): void => {};
     /** Of the newest that is listed, or being made: nothing was stored since. */
     let isKept = false;
     const authors = new Set<string>();
@@ -120,7 +133,10 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
 
     const open = async (): Promise<OpenList> => {
       await deleting.get(name);
-      const made = await held.openList(name);
+      const opening = held.openList(name);
+      releaseList = topics.keep(versionsTopic(name));
+      const made = await opening;
+      if (isClosed) releaseList();
       const { list } = made;
       for (const owner of list.authors.keys()) authors.add(owner);
       const dropped = list.over(policy, env.nowMs(), null);
@@ -213,9 +229,13 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
         if (policy.everyMs === undefined || isClosed) return;
         timer ??= env.setTimer(keepOne, policy.everyMs);
       },
-      createAs: (versionName, by) => store(versionName, by, false),
+      createAs: (versionName, by) => during(store(versionName, by, false)),
+      get isBusy() {
+        return timer !== undefined || working > 0;
+      },
       close() {
         isClosed = true;
+        releaseList();
         if (timer !== undefined) env.clearTimer(timer);
         kept.delete(name);
       },
@@ -226,7 +246,6 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
 
   core.ends.add(() => {
     for (const { close } of [...kept.values()]) close();
-    held.close();
   });
   hearVersions(core, server, pattern, { authorize: options.authorize, kept });
   return {

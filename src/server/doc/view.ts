@@ -41,6 +41,8 @@ export class DocView {
     }
     if (this.#timer !== undefined) this.#env.clearTimer(this.#timer);
     this.#timer = this.#env.setTimer(() => this.drop(), idleMs);
+    // It keeps no process alive.
+    (this.#timer as { unref?(): void }).unref?.();
     return doc;
   }
 

@@ -217,7 +217,7 @@ class HocuspocusLink implements PeerLink {
     if (!this.peer) this.#early.push(message);
     // The document is closed, the socket is not.
     else if (message[0] === 7) this.gone(closeCodes.normal, "");
-    else this.peer.hear(message);
+    else this.peer.receive(message);
   }
 
   gone(code: number, reason: string): void {

@@ -1,10 +1,9 @@
 /**
  * One document of one foreign peer, as the server meets it: a transport that says in our protocol what the peer says in its own, and back.
  *
- * It says hello, subscribes and writes as a client of ours would, so that grants, limits, judgement and backpressure are the server's own.
  * The peer is answered from stored updates, without those that its state vector has; no document is built.
- * Always: each message of the peer costs it a message to the server, which is told nothing from within a call of its own; what the
- * server refused is asked for again once, where it may be stored then.
+ * Always: each message of the peer costs it a message to the server; what the server refused is asked for again once, where it may be
+ * stored then.
  * Rules: docs/protocol/yjs-peers.md YPEER3-YPEER10, YPEER14.
  */
 import { every, type Timer } from "../../../core/env.ts";
@@ -14,38 +13,32 @@ import { readEntry, readSnapshot } from "../../../kind/doc/authority.ts";
 import { type PeerMessage, readPeerMessage, say } from "../../../kind/doc/peer-messages.ts";
 import { trimUpdate } from "../../../kind/doc/trim.ts";
 import { advance, readVector, type StateVector } from "../../../kind/doc/vector.ts";
-import { type DownListener, event, pongEvent, readDown, wrap } from "../../../session/messages/sente.ts";
-import { readSubscribed, readWelcome, sync, version } from "../../../session/messages/sync.ts";
-import type { Frame, Transport, TransportHandlers } from "../../../transport/transport.ts";
+import { event, pongEvent } from "../../../session/messages/sente.ts";
+import { readSubscribed, readWelcome, sync } from "../../../session/messages/sync.ts";
+import type { Frame } from "../../../transport/transport.ts";
 import { ownBudget } from "../../../wire/packer.ts";
+import { ForeignPeer, type Next } from "../../foreign-peer.ts";
 import { PeerAwareness } from "./awareness.ts";
 import type { Loaded, PeerHost, PeerLink } from "./link.ts";
 
 /** Before what was refused for now is asked for again. */
 const retryMs = 1000;
+/** RFC 6455's "try again later". */
+const tryAgainCode = 1013;
 /** Peers forget who is not told of for 30 s, and give up a socket that says nothing for as long. */
 const renewMs = 15_000;
 const nothing: StateVector = new Map();
 
-export class DocPeer implements Transport, DownListener {
-  handlers!: TransportHandlers;
+export class DocPeer extends ForeignPeer<PeerMessage> {
   readonly topic: string;
   readonly user: User;
   readonly #host: PeerHost;
   readonly #link: PeerLink;
   readonly #awareness: PeerAwareness;
   #stopRenewing: (() => void) | undefined;
-  readonly #replies = new Map<string, (value: unknown) => void>();
-  #lastCallback = 0;
   /** The server's for the document; 0: it has not said it yet. */
   #topicId = 0;
   #mayWrite = false;
-  /** What it says waits for an answer of the server. */
-  #isWaiting = true;
-  #inbox: PeerMessage[] = [];
-  #isPausedHere = false;
-  #isPausedByServer = false;
-  #isClosed = false;
   #isAllowed = false;
   /** What the next snapshot is told without; undefined: nobody asked for one. */
   #since: StateVector | undefined;
@@ -59,94 +52,48 @@ export class DocPeer implements Transport, DownListener {
   #asked: { seq: number } | undefined;
   #retry: Timer | undefined;
   #wasDenied = false;
-  #hasRoom = true;
-  #frame: Frame | undefined;
 
   constructor(host: PeerHost, topic: string, user: User, link: PeerLink) {
+    super(link, host);
     this.#host = host;
     this.topic = topic;
     this.user = user;
     this.#link = link;
     this.#awareness = new PeerAwareness(host, topic, {
-      ask: (message, answered) => this.#ask(message, answered),
+      ask: (message, answered) => this.ask(message, answered),
       say: (message) => this.say(message),
     });
   }
 
-  get name(): string {
-    return this.#link.name;
-  }
-
-  get bufferedBytes(): number {
-    return this.#link.bufferedBytes;
-  }
-
-  cork(): void {
-    this.#link.cork();
-  }
-
-  uncork(): boolean {
-    return this.#link.uncork();
-  }
-
-  pause(): void {
-    this.#isPausedByServer = true;
-    this.#link.pause();
-  }
-
-  resume(): void {
-    this.#isPausedByServer = false;
-    if (!this.#isPausedHere) this.#link.resume();
-  }
-
-  close(code = 1000, reason = ""): void {
-    this.#link.close(code, reason);
-  }
-
-  terminate(): void {
-    this.#link.terminate();
-  }
-
   /** Its client is gone. */
   gone(code: number, reason: string): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#inbox = [];
+    if (this.isClosed) return;
     this.#awareness.end();
     this.#stopRenewing?.();
     if (this.#retry !== undefined) this.#host.env.clearTimer(this.#retry);
     // A close without a code is one in order, too.
-    this.handlers.onClose(code === 1005 ? 1000 : code, reason);
+    this.ended(code === 1005 ? 1000 : code, reason);
   }
 
   // What the peer says.
 
   /** Bytes of one message. */
-  hear(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array): void {
     let message: PeerMessage;
     try {
       message = readPeerMessage(bytes);
     } catch {
       return this.malformed();
     }
-    if (!this.#isWaiting) return this.#hear(message);
-    this.#inbox.push(message);
-    if (this.#isPausedHere) return;
-    this.#isPausedHere = true;
-    this.#link.pause();
-  }
-
-  /** Nothing at all is malformed for the server, too, which counts it and knows when it is too much. */
-  malformed(): void {
-    this.handlers.onFrame("");
+    this.said(message);
   }
 
   /** It gave a sign of life. */
   alive(): void {
-    this.#tell(event(pongEvent));
+    this.tell(event(pongEvent));
   }
 
-  #hear(message: PeerMessage): void {
+  protected hear(message: PeerMessage): void {
     switch (message.type) {
       case "ask":
         return this.#begin(message.vector, false);
@@ -171,41 +118,10 @@ export class DocPeer implements Transport, DownListener {
   #write(update: Uint8Array, isAnswer: boolean): void {
     const seq = ++this.#lastSeq;
     if (isAnswer && this.#asked) this.#asked.seq = seq;
-    this.#tell(event(sync.write, [this.#topicId, seq, [update]]));
+    this.tell(event(sync.write, [this.#topicId, seq, [update]]));
   }
 
   // To the server.
-
-  #tell(message: unknown, callback?: string): void {
-    this.handlers.onFrame(this.#host.packer.pack(wrap(message, callback)));
-  }
-
-  #ask(message: unknown, answered: (value: unknown) => void): void {
-    const callback = String(++this.#lastCallback);
-    this.#replies.set(callback, answered);
-    this.#tell(message, callback);
-  }
-
-  /** Asks; what else the peer says is heard after what the answer gives was done, in a turn of its own. */
-  #wait(message: unknown, answered: (value: unknown) => (() => void) | undefined): void {
-    this.#isWaiting = true;
-    this.#ask(message, (value) => {
-      const next = answered(value);
-      this.#host.env.endOfTurn(() => {
-        if (this.#isClosed) return;
-        this.#isWaiting = false;
-        next?.();
-        this.#goOn();
-      });
-    });
-  }
-
-  #goOn(): void {
-    while (!this.#isWaiting && this.#inbox.length) this.#hear(this.#inbox.shift() as PeerMessage);
-    if (this.#isWaiting || !this.#isPausedHere) return;
-    this.#isPausedHere = false;
-    if (!this.#isPausedByServer) this.#link.resume();
-  }
 
   #open(): void {
     this.#subscribe(false, (error) => {
@@ -215,8 +131,8 @@ export class DocPeer implements Transport, DownListener {
     });
   }
 
-  #subscribe(read: boolean, answered: (error: SyncError | undefined) => (() => void) | undefined): void {
-    this.#wait(event(sync.subscribe, [{ topic: this.topic, kind: "doc", since: null, read }]), (value) => {
+  #subscribe(read: boolean, answered: (error: SyncError | undefined) => Next): void {
+    this.wait(event(sync.subscribe, [{ topic: this.topic, kind: "doc", since: null, read }]), (value) => {
       const answer = readSubscribed((value as unknown[])[0]);
       if ("error" in answer) return answered(fromWireError(answer.error));
       this.#topicId = answer.id;
@@ -241,38 +157,26 @@ export class DocPeer implements Transport, DownListener {
   }
 
   #deny(error: SyncError): void {
+    // It may come back for what is only not there now.
+    if (error.retry === "later") return this.#link.close(tryAgainCode, error.code);
     this.#link.deny(error.code);
   }
 
   // What the server says.
 
-  send(frame: Frame): boolean {
-    this.#hasRoom = true;
-    this.#frame = frame;
+  protected sendAgain(frame: Frame): boolean {
     const known = this.#host.entries.get(frame);
-    if (!known) readDown(this.#host.packer.unpack(frame.data, ownBudget), this);
-    else if (known.topicId === this.#topicId) for (const message of known.messages) this.say(message);
-    return this.#hasRoom;
+    if (known?.topicId === this.#topicId) for (const message of known.messages) this.say(message);
+    return known !== undefined;
   }
 
-  handshake(): void {
-    this.#host.env.endOfTurn(() => {
-      if (this.#isClosed) return;
-      this.#wait(event(sync.hello, { v: version, session: null, token: null }), (value) => {
-        this.#awareness.session = readWelcome(value)?.replica;
-        return () => this.#open();
-      });
-    });
+  protected welcomed(value: unknown): Next {
+    this.#awareness.session = readWelcome(value)?.replica;
+    return () => this.#open();
   }
 
   ping(): void {
     this.#link.ping();
-  }
-
-  reply(callback: string, value: unknown): void {
-    const answered = this.#replies.get(callback);
-    this.#replies.delete(callback);
-    answered?.(value);
   }
 
   event(id: string, data: unknown): void {
@@ -294,14 +198,14 @@ export class DocPeer implements Transport, DownListener {
 
   #entries(entries: readonly unknown[]): void {
     const messages = entries.map((entry) => say.update(readEntry(entry)));
-    this.#host.entries.set(this.#frame as Frame, { topicId: this.#topicId, messages });
+    this.#host.entries.set(this.frame, { topicId: this.#topicId, messages });
     for (const message of messages) this.say(message);
   }
 
   #snapshot(_offset: number, part: number, isLast: boolean, chunk: string): void {
     this.#chunks = part === 0 ? chunk : this.#chunks + chunk;
     if (!isLast) return;
-    const { updates, vector } = this.#load(this.#frame as Frame);
+    const { updates, vector } = this.#load(this.frame);
     const since = this.#since ?? nothing;
     this.#since = undefined;
     if (!this.#isAskingBack) {
@@ -359,7 +263,7 @@ export class DocPeer implements Transport, DownListener {
   #later(): void {
     this.#retry ??= this.#host.env.setTimer(() => {
       this.#retry = undefined;
-      if (this.#since === undefined && !this.#isWaiting) this.#begin(nothing, true);
+      if (this.#since === undefined && !this.isWaiting) this.#begin(nothing, true);
       else this.#later();
     }, retryMs);
   }
@@ -367,6 +271,6 @@ export class DocPeer implements Transport, DownListener {
   // To the peer.
 
   say(message: Uint8Array): void {
-    if (!this.#isClosed && !this.#link.say(message)) this.#hasRoom = false;
+    if (!this.isClosed) this.sent(this.#link.say(message));
   }
 }

@@ -45,7 +45,7 @@ export class YWebSocketLink implements PeerLink, TransportHandlers {
 
   onFrame(data: string | Uint8Array): void {
     if (typeof data === "string") this.peer.malformed();
-    else this.peer.hear(data);
+    else this.peer.receive(data);
   }
 
   onDrain(): void {
