@@ -8,7 +8,7 @@
  *
  * Always: a keystroke in one field renders the components of that field; `useForm` renders for those of its properties that the last
  * render read; what is typed stays where the caret is, whatever arrives meanwhile.
- * Rules: docs/protocol/form.md FIELD1-FIELD8.
+ * Rules: docs/protocol/form.md FIELD1-FIELD8, TEXT3.
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Ref } from "sente-sync";
@@ -27,7 +27,7 @@ import { useClient } from "./provider.ts";
 
 export type { FormProps, InputKind, InputProps } from "./input.ts";
 
-import { type FormProps, formProps, type InputKind, type InputProps, inputProps } from "./input.ts";
+import { type FormProps, formProps, type InputKind, type InputProps, inputProps, textRef } from "./input.ts";
 
 type Refs<In, Answer> = Ref<"form", FormShape<In, unknown, Answer>>;
 
@@ -86,7 +86,9 @@ export interface UseFieldOptions {
 
 /** A field's state, what can be done to it, and what makes an `<input>`, `<textarea>` or `<select>` of it. */
 export type UsedField<V> = FieldState<V> &
-  Pick<Field<V>, "name" | "set" | "focus" | "blur" | "lock" | "unlock" | "compose"> & { readonly inputProps: InputProps };
+  Pick<Field<V>, "name" | "merges" | "set" | "focus" | "blur" | "lock" | "unlock" | "compose"> & {
+    readonly inputProps: InputProps;
+  };
 
 export function useField<In, Answer, const N extends FieldName<In>>(
   ref: Refs<In, Answer>,
@@ -97,6 +99,7 @@ export function useField<In, Answer, const N extends FieldName<In>>(
   const handle = useHandle(ref);
   const { input, lock = false } = options;
   const field = useMemo(() => handle.field(name) as Field<V>, [handle, name]);
+  const element = useMemo(() => textRef(field), [field]);
   const state = useSyncExternalStore(field.listen, field.get, field.get);
   const mounted = useRef(false);
   useEffect(() => {
@@ -112,13 +115,14 @@ export function useField<In, Answer, const N extends FieldName<In>>(
     return {
       ...state,
       name,
+      merges: field.merges,
       set,
       focus,
       blur,
       compose,
       lock: ask,
       unlock,
-      inputProps: inputProps(field, state, { input, lock }),
+      inputProps: inputProps(field, state, { input, lock }, element),
     };
-  }, [field, state, name, input, lock]);
+  }, [field, state, name, input, lock, element]);
 }

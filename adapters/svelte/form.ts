@@ -6,7 +6,7 @@
  *   <input {...email.inputProps} /> {email.current.touched && email.current.error}
  *
  * Always: a keystroke in one field runs the effects of that field; what is typed stays where the caret is, whatever arrives meanwhile.
- * Rules: docs/protocol/form.md FIELD1-FIELD8.
+ * Rules: docs/protocol/form.md FIELD1-FIELD8, TEXT3.
  */
 import type { Ref } from "sente-sync";
 import {
@@ -21,6 +21,7 @@ import {
   type InputElement,
   inputText,
   inputValue,
+  type TextElement,
 } from "sente-sync/form";
 import { onDestroy } from "svelte";
 import { type AnyClient, withClient } from "./client.ts";
@@ -73,19 +74,21 @@ export interface InputProps {
   readonly checked?: boolean;
   readonly readonly?: boolean;
   readonly "aria-invalid"?: true;
-  oninput(event: Event): void;
+  oninput?(event: Event): void;
   onfocus(): void;
   onblur(): void;
-  oncompositionstart(): void;
-  oncompositionend(): void;
+  oncompositionstart?(): void;
+  oncompositionend?(): void;
 }
 
 /** A field's state as a live value, with what can be done to it. */
 export interface LiveField<V>
   extends Live<FieldState<V>>,
-    Pick<Field<V>, "set" | "focus" | "blur" | "lock" | "unlock" | "compose"> {
+    Pick<Field<V>, "merges" | "set" | "focus" | "blur" | "lock" | "unlock" | "compose"> {
   /** Spread it: `<input {...email.inputProps} />`. Reactive. */
   readonly inputProps: InputProps;
+  /** An action, for a field that merges: `<textarea {...bio.inputProps} use:bio.bind>`. */
+  bind(element: TextElement): { destroy(): void };
 }
 
 export function field<In, Answer, const N extends FieldName<In>>(
@@ -106,30 +109,55 @@ export function field<In, V>(...args: unknown[]): LiveField<V> {
   const live = createLive(ref, () => present());
   // An element that is taken out loses the focus without a word. A client from the context says that this is a component's script.
   if (args[0] !== client) onDestroy(() => present().blur());
-  const handlers = {
+  const typing = {
     oninput: ({ target }: Event): void => present().set(inputValue(target as unknown as InputElement, present().value) as V),
+    oncompositionstart: (): void => present().compose(true),
+    oncompositionend: (): void => present().compose(false),
+  };
+  const handlers = {
     onfocus(): void {
       present().focus();
       // Nobody waits for the answer: `lockedBy` tells the others.
       if (lock) void present().lock();
     },
     onblur: (): void => present().blur(),
-    oncompositionstart: (): void => present().compose(true),
-    oncompositionend: (): void => present().compose(false),
   };
   const inputProps = (): InputProps => {
-    const { value, derived, touched, errors } = live.current;
-    const isBox = input === "checkbox" || typeof value === "boolean";
-    return {
+    const { value, derived, loading, touched, errors } = live.current;
+    const shared = {
       name,
-      ...(isBox ? { checked: (value as unknown) === true } : { value: inputText(input === "list" ? (value ?? []) : value) }),
-      ...(derived && { readonly: true }),
+      ...((derived || loading) && { readonly: true }),
       ...(touched && errors.length > 0 && { "aria-invalid": true as const }),
       ...handlers,
+    };
+    if (present().merges) return shared;
+    const isBox = input === "checkbox" || typeof value === "boolean";
+    const shown = isBox
+      ? { checked: (value as unknown) === true }
+      : { value: inputText(input === "list" ? (value ?? []) : value) };
+    return { ...shared, ...shown, ...typing };
+  };
+  const bind = (element: TextElement): { destroy(): void } => {
+    let bound: Field<V> | undefined;
+    let stop = (): void => {};
+    const end = live.subscribe(() => {
+      const now = present();
+      if (now === bound) return;
+      stop();
+      bound = now;
+      stop = now.bind(element);
+    });
+    return {
+      destroy() {
+        end();
+        stop();
+      },
     };
   };
   return Object.defineProperties(live, {
     inputProps: { get: inputProps },
+    merges: { get: () => present().merges },
+    bind: { value: bind },
     set: { value: (value: V | undefined) => present().set(value) },
     focus: { value: () => present().focus() },
     blur: { value: () => present().blur() },

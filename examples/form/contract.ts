@@ -37,6 +37,7 @@ const schema = v.object({
   leaves: day,
   bio: v.optional(v.pipe(v.string(), v.maxLength(maxBioLength, "That is too long.")), ""),
   bioLeft: v.optional(v.number()), // the server counts
+  notes: v.pipe(v.string(), v.maxLength(500, "That is too long.")),
 });
 
 export const signup = defineForm("signup", {
@@ -48,8 +49,10 @@ export const signup = defineForm("signup", {
     address: { country: "DE", region: "", code: "", city: "" },
     arrives: "",
     leaves: "",
+    notes: "",
   },
   private: ["password"], // stays in its window until it is submitted
+  fields: { notes: { text: true } }, // several may write in there at once
   answer: type<{ number: number }>(),
 });
 // #endregion

@@ -1,7 +1,7 @@
 /** A row of the form as the React page shows it: label, who else is there, the field, what is wrong with it. */
 import type { ReactNode } from "react";
 import { type UsedField, useField } from "sente-sync/react/form";
-import { Face } from "../board/parts.tsx";
+import { Face } from "../shared/parts.tsx";
 import { type Name, signup } from "./contract.ts";
 
 interface RowProps {
@@ -21,7 +21,7 @@ export function Row({ name, label, type, hint, control }: RowProps) {
   const { inputProps, error, touched, validating, conflict, lockedBy } = field;
   const id = `field-${name}`;
   const wrong = touched && error;
-  const said = { id, readOnly: lockedBy !== undefined, "aria-describedby": `${id}-said` };
+  const said = { id, readOnly: inputProps.readOnly === true || lockedBy !== undefined, "aria-describedby": `${id}-said` };
   return (
     <div className="field" data-field={name}>
       <label htmlFor={id}>{label}</label>

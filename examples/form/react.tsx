@@ -3,11 +3,11 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { indexedDb } from "sente-sync/client/indexed-db";
-import { SyncProvider, useSyncStatus } from "sente-sync/react";
+import { formTexts } from "sente-sync/form/text";
+import { SyncProvider } from "sente-sync/react";
 import { useField, useForm } from "sente-sync/react/form";
-import { Face, Line } from "../board/parts.tsx";
-import { nameOfWindow } from "../chat/me.ts";
-import { savedName } from "../chat/ways.ts";
+import { nameOfWindow } from "../shared/names.ts";
+import { Line, Me, Saved } from "../shared/parts.tsx";
 import { countries, countryOf, signup } from "./contract.ts";
 import { Row } from "./parts.tsx";
 
@@ -68,6 +68,12 @@ function SignUp() {
         hint={<Left />}
         control={({ value = "", ...props }) => <textarea {...props} value={value} rows={3} />}
       />
+      <Row
+        name="notes"
+        label="Who brings what"
+        hint="Write here at the same time as somebody else"
+        control={(props) => <textarea {...props} rows={3} />}
+      />
       <p className="foot">
         <button type="submit" className="main" disabled={submitting}>
           {submitting ? "Signing up…" : "Sign up"}
@@ -84,32 +90,20 @@ function SignUp() {
 }
 // #endregion
 
-function Saved() {
-  const { pending } = useSyncStatus();
-  return (
-    <p id="saved" className="saved" data-pending={pending} role="status">
-      {savedName(pending)}
-    </p>
-  );
-}
-
 // #region client
+// #region create
 function create() {
   // What is typed and not stored yet outlives this page.
-  return createClient(`/form/chsk?name=${encodeURIComponent(me)}`, { storage: indexedDb({ user: me }) });
+  return formTexts(createClient(`/form/chsk?name=${encodeURIComponent(me)}`, { storage: indexedDb({ user: me }) }));
 }
+// #endregion
 
 createRoot(document.getElementById("page") as HTMLElement).render(
   <StrictMode>
     <SyncProvider create={create}>
       <Line />
       <div className="row">
-        <p className="me">
-          <Face name={me} />
-          <span>
-            You are <strong id="me">{me}</strong>
-          </span>
-        </p>
+        <Me name={me} />
         <Saved />
       </div>
       <SignUp />

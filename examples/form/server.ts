@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { form } from "sente-sync/form/server";
+import { formTexts } from "sente-sync/form/text/server";
 import { createServer, type Server } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
-import { readName } from "../chat/contract.ts";
+import { readName } from "../shared/names.ts";
 import { countryOf, maxBioLength, signup } from "./contract.ts";
 
 /** Who signed up, by e-mail address. */
@@ -52,6 +53,7 @@ export function start(path = folderOfProcess()): Running {
   });
   // #region serve
   form(sync, signup, {
+    texts: formTexts, // for `notes`
     fields: {
       email: {
         async validate(email, { error, signal }) {

@@ -12,6 +12,7 @@ import { errorsAt, isAwaited } from "../kind/form-errors.ts";
 import { keysOf, overlaps, valueIn, withValue } from "../kind/form-path.ts";
 import type { Keys } from "../kind/registers.ts";
 import { isSame } from "../kind/same.ts";
+import type { TextElement } from "./form-text.ts";
 import type { FormTopic, FormView } from "./form-topic.ts";
 
 /** Two people wrote one field, and this client's person has not decided yet. */
@@ -39,6 +40,8 @@ export interface FieldState<V> {
   readonly dirty: boolean;
   /** The server writes it: `set` throws. */
   readonly derived: boolean;
+  /** It `merges`, and is not here yet: `set` throws. */
+  readonly loading: boolean;
   /** Others who have it, or something in it, open. */
   readonly editedBy: readonly Editor[];
   /** Who asks others to leave it alone. Show it as disabled; nothing is refused. */
@@ -50,6 +53,8 @@ export interface FieldState<V> {
 export interface Field<V> extends FieldState<V>, Readable<FieldState<V>> {
   /** Its keys with dots between them. */
   readonly name: string;
+  /** A text that merges letter by letter, by the definition's `text: true`: elements show and edit it by `bind`. It has no conflicts. */
+  readonly merges: boolean;
   /** What is typed. Shown at once, shared within `debounceMs`. Undefined empties it. Throws SyncError `forbidden` where it is `derived`. */
   set(value: V | undefined): void;
   /** It has the focus: others see who edits it, and nobody's value takes the place of this one. */
@@ -58,6 +63,11 @@ export interface Field<V> extends FieldState<V>, Readable<FieldState<V>> {
   blur(): void;
   /** A composition (IME) begins or ends: meanwhile nothing is shared. */
   compose(on: boolean): void;
+  /**
+   * Of a field that `merges`: the `<textarea>` or text `<input>` shows and edits it until called back, whatever others type there. Who has
+   * the focus is for `focus` and `blur` to say. Throws SyncError `unsupported` for other fields.
+   */
+  bind(element: TextElement): Unsubscribe;
   /** Asks others to leave it alone, until `unlock`, `blur`, the end of the line, or `lockMs` without a keystroke. False: somebody else has it, or nobody answers. */
   lock(): Promise<boolean>;
   unlock(): void;
@@ -107,6 +117,7 @@ const fieldKeys = [
   "touched",
   "dirty",
   "derived",
+  "loading",
   "editedBy",
   "lockedBy",
   "conflict",
@@ -209,6 +220,7 @@ export function createField(topic: FormTopic, name: string, keys: Keys, until: U
       touched: topic.isTried || topic.slot(name)?.state.touched === true,
       dirty: !isSame(value, valueIn(topic.initial, keys)),
       derived: live?.derived.includes(name) === true,
+      loading: topic.isLoading(name),
       editedBy: others.filter(({ field }) => isBelow(keysOf(field), keys)),
       lockedBy: others.find(({ field, locked }) => locked && overlaps(keysOf(field), keys)),
       conflict: conflictOf(last?.conflict),
@@ -217,6 +229,7 @@ export function createField(topic: FormTopic, name: string, keys: Keys, until: U
   return withProperties(
     {
       name,
+      merges: topic.merges(name),
       ...state,
       set(value: unknown) {
         if (state.get().derived) throw new SyncError("forbidden", `The server writes "${name}".`);
@@ -231,6 +244,7 @@ export function createField(topic: FormTopic, name: string, keys: Keys, until: U
         topic.edits.leave(name);
       },
       compose: (on: boolean) => topic.step(name, { what: "compose", on }),
+      bind: (element: TextElement) => topic.bind(name, element),
       lock: () => topic.edits.lock(name),
       unlock: () => topic.edits.unlock(name),
     },

@@ -92,10 +92,10 @@ function createSubmitter(form: FormTopic): Submitter {
     const unwritten = form.rejections();
     if (Object.keys(unwritten).length) return { ok: false, errors: unwritten };
 
-    const { whole, tree } = form.view();
+    const { whole } = form.view();
     if (!open || !isSame(open.of, whole)) open = { id: randomHex(core.env, 12), of: whole };
-    const again = tree?.submitted !== undefined && form.hasNewPrivate;
-    const data = { topic: form.tree.topic, what: "submit", id: open.id, again, private: form.privateValues } as const;
+    const { hasNewPrivate: again, privateValues } = form;
+    const data = { topic: form.tree.topic, what: "submit", id: open.id, again, private: privateValues } as const;
     let reply: SubmitReply;
     try {
       reply = await ask(data, untilMs);

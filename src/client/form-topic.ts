@@ -3,7 +3,8 @@
  *
  * A keystroke is shown at once and written after `debounceMs`, alone. A private value never leaves this object but with a submit.
  * Always: one per client and form, whatever handles there are; a field that has the focus shows what its own person typed.
- * Rules: docs/protocol/form.md FORM1-FORM8, FIELD1-FIELD9, SUBMIT1-SUBMIT8.
+ * A text that merges letter by letter is not in a slot's state: it is in its document, and shown from there.
+ * Rules: docs/protocol/form.md FORM1-FORM8, FIELD1-FIELD9, SUBMIT1-SUBMIT8, TEXT1-TEXT9.
  */
 
 import type { Timer } from "../core/env.ts";
@@ -16,11 +17,14 @@ import { type FormErrors, type FormLive, type FormTree, liveTopic } from "../kin
 import { issuesOf, joinErrors, noErrors, verdictErrors } from "../kind/form-errors.ts";
 import { type FieldState, type FieldStep, isDue, isIdle, newField, stepField } from "../kind/form-field.ts";
 import { keysOf, overlaps, valueIn, withValue } from "../kind/form-path.ts";
+import { textFields, textOfValue, valueOfText } from "../kind/form-text.ts";
 import type { Keys } from "../kind/registers.ts";
 import { isSame, keepSame } from "../kind/same.ts";
 import { atom, type ClientAtom } from "./atom.ts";
 import { type Client, coreOf, type KindCore } from "./client.ts";
 import { createEdits, type Edits } from "./form-edits.ts";
+import { type TextElement, textsOf } from "./form-text.ts";
+import type { Receipt } from "./receipt.ts";
 import { type ClientShared, shared } from "./shared.ts";
 
 /** A field that is, or was, edited here. */
@@ -28,6 +32,8 @@ export interface Slot {
   readonly name: string;
   readonly keys: Keys;
   readonly isPrivate: boolean;
+  /** It merges letter by letter: its state has no value. */
+  readonly isText: boolean;
   state: FieldState;
   timer: Timer | undefined;
   /** Why its last write did not come through. */
@@ -56,6 +62,12 @@ export interface FormTopic {
   /** The one of that name, if it is edited here. One that is private stays due: it goes with a submit. */
   slot(name: string): Slot | undefined;
   step(name: string, step: FieldStep): void;
+  /** A text that merges letter by letter. */
+  merges(name: string): boolean;
+  /** It is not here yet. */
+  isLoading(name: string): boolean;
+  /** The element shows and edits it. */
+  bind(name: string, element: TextElement): Unsubscribe;
   /** Who edits what here, as the others are told. */
   readonly edits: Edits;
   /** The public id of this client's session. */
@@ -101,7 +113,7 @@ export function formTopic(client: Client, ref: FormRefLike): FormTopic {
   return form;
 }
 
-const page = globalThis as Partial<Pick<Window, "addEventListener" | "removeEventListener">>;
+const page = globalThis as Partial<Pick<Window, "addEventListener" | "removeEventListener" | "document">>;
 
 function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): FormTopic {
   const { env } = core;
@@ -109,6 +121,8 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
   const definition = ref.options as FormDefinition<Schema, unknown>;
   const initial: unknown = definition.initial ?? {};
   const privates = ((definition.private ?? []) as readonly string[]).map(keysOf);
+  const textual = textFields(definition);
+  const merges = (name: string): boolean => textual.some((field) => field.name === name);
   const tree = shared<FormTree>(client, { ...ref, kind: "shared", options: { initial: { value: initial } } });
   const live: ClientAtom<FormLive> = atom<FormLive>(client, liveTopic(topic));
   const slots = new Map<string, Slot>();
@@ -141,11 +155,15 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
     if (made?.of.every((each, index) => Object.is(each, of[index]))) return made.view;
     const kept = live.get();
     let open = treeValue();
+    for (const field of textual) {
+      const text = texts?.get(field.name);
+      if (text !== undefined) open = withValue(open, field.keys, valueOfText(text, field));
+    }
     let whole = open;
     // A parent's text lies beneath its children's.
     const ordered = [...slots.values()].sort((a, b) => a.keys.length - b.keys.length);
-    for (const { keys, state, isPrivate } of ordered) {
-      if (!state.own) continue;
+    for (const { keys, state, isPrivate, isText } of ordered) {
+      if (!state.own || isText) continue;
       whole = withValue(whole, keys, state.own.value);
       if (!isPrivate) open = withValue(open, keys, state.own.value);
     }
@@ -181,8 +199,11 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
     const isPrivate = privates.some((own) => isBelow(keys, own));
     if (!isPrivate && privates.some((own) => overlaps(keys, own)))
       throw new SyncError("invalid", `"${name}" has private fields in it: edit its fields one by one.`);
+    const isText = merges(name);
+    if (!isText && textual.some((field) => overlaps(keys, field.keys)))
+      throw new SyncError("invalid", `"${name}" has texts in it that merge: edit its fields one by one.`);
     const state = newField(isPrivate ? undefined : valueIn(treeValue(), keys));
-    const slot: Slot = { name, keys, isPrivate, state, timer: undefined, rejected: undefined };
+    const slot: Slot = { name, keys, isPrivate, isText, state, timer: undefined, rejected: undefined };
     slots.set(name, slot);
     return slot;
   };
@@ -196,14 +217,18 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
     slot.state = stepField(slot.state, { what: "written" });
     const path = ["value", ...slot.keys];
     const how = { group: slot.name };
-    const receipt = value === undefined ? tree.delete(path, how) : tree.set(path as never, value as never, how);
+    follow(slot.name, value === undefined ? tree.delete(path, how) : tree.set(path as never, value as never, how));
+  };
+
+  /** What becomes of a write of that field. */
+  const follow = (name: string, receipt: Receipt): void => {
     const settled = receipt.stored.then(
       () => {},
       (error: unknown) => {
         // The client is gone, or what was typed is there on the next page.
         if (isSyncError(error, "closed")) return;
         // It may have been let go of meanwhile.
-        slotOf(slot.name).rejected = (error as Error).message;
+        slotOf(name).rejected = (error as Error).message;
         changed();
       },
     );
@@ -235,7 +260,7 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
   const look = (isOwn: boolean): void => {
     const value = treeValue();
     for (const slot of [...slots.values()]) {
-      if (slot.isPrivate) continue;
+      if (slot.isPrivate || slot.isText) continue;
       slot.state = stepField(slot.state, { what: "tree", value: valueIn(value, slot.keys), isOwn });
       tidy(slot);
     }
@@ -248,6 +273,10 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
     writeAll();
     changed();
   };
+  /** A page that is not seen may end without another word: on a phone most do. */
+  const hideUnseen = (): void => {
+    if (page.document?.visibilityState === "hidden") hide();
+  };
   const use = (): Unsubscribe => {
     if (users++ === 0) {
       const ends = [
@@ -255,10 +284,13 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
         live.listen(changed),
         tree.status.listen(changed),
         live.status.listen(changed),
+        ...(texts ? [texts.use()] : []),
       ];
       page.addEventListener?.("pagehide", hide);
+      page.document?.addEventListener("visibilitychange", hideUnseen);
       release = () => {
         page.removeEventListener?.("pagehide", hide);
+        page.document?.removeEventListener("visibilitychange", hideUnseen);
         for (const end of ends) end();
       };
     }
@@ -266,6 +298,24 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
       if (--users === 0) release?.();
     };
   };
+
+  /** Of the newest edit of a text. */
+  let newest: Receipt | undefined;
+  const texts = textsOf(core, {
+    topic,
+    fields: textual.map(({ name }) => name),
+    changed,
+    typed(name, receipt) {
+      const slot = slotOf(name);
+      slot.rejected = undefined;
+      edits.typed(name);
+      if (receipt !== newest) follow(name, receipt);
+      newest = receipt;
+      tidy(slot);
+    },
+    shown: (name) => textOfValue(valueIn(view().whole, keysOf(name))),
+    listen: (run) => form.listen(run),
+  });
 
   const form: FormTopic = {
     tree,
@@ -275,9 +325,19 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
     debounceMs: 150,
     view,
     edits,
+    merges,
+    isLoading: (name) => merges(name) && texts?.get(name) === undefined,
+    bind(name, element) {
+      if (texts && merges(name)) return texts.bind(name, element);
+      throw new SyncError(
+        "unsupported",
+        `Field "${name}" does not merge letter by letter: its definition has no \`text: true\`.`,
+      );
+    },
     slot: (name) => slots.get(name),
     step(name, step) {
       const slot = slotOf(name);
+      if (slot.isText && step.what === "type") return texts?.set(name, textOfValue(step.value));
       if (!users && !slot.isPrivate) {
         // Nobody told it of the tree meanwhile.
         const value = valueIn(treeValue(), slot.keys);
@@ -345,9 +405,10 @@ function createFormTopic(client: Client, core: KindCore, ref: FormRefLike): Form
       }
       refusals = new Map();
       isTried = hasNewPrivate = false;
-      const derived = live.get()?.derived ?? [];
+      const servers = [...(live.get()?.derived ?? []).map(keysOf), ...textual.map(({ keys }) => keys)];
       const now = treeValue();
-      const next = derived.map(keysOf).reduce((value, keys) => withValue(value, keys, valueIn(now, keys)), initial);
+      const next = servers.reduce((value, keys) => withValue(value, keys, valueIn(now, keys)), initial);
+      for (const field of textual) if (texts?.get(field.name) !== undefined) texts.set(field.name, field.initial ?? "");
       tree.update((draft) => {
         const open = draft as { value: unknown; submitted?: unknown };
         open.value = next;

@@ -37,6 +37,7 @@ export type { Editor, FormErrors } from "../kind/form.ts";
 export { type InputElement, inputText, inputValue } from "./form-input.ts";
 export type { Field, FieldConflict, FieldState, FormState } from "./form-state.ts";
 export type { SubmitResult } from "./form-submit.ts";
+export type { TextElement } from "./form-text.ts";
 
 export interface FormOptions {
   /** How long a keystroke may wait before the others see it. Default 150. It holds for all handles of the form. */

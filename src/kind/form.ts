@@ -2,7 +2,8 @@
  * What a form is between its server and its clients: a tree that everybody writes, and a value that the server keeps beside it.
  *
  * The tree, `signup/7`, is a shared one; what people type is under `value`, the rest is the server's. What the server keeps,
- * `signup/7/@form`, is an atom in memory: verdicts, and who is editing what. Neither has a private field in it.
+ * `signup/7/@form`, is an atom in memory: verdicts, and who is editing what. Texts that merge letter by letter are in a document,
+ * `signup/7/@text`, and the server writes what they say to the tree. None of them has a private field in it.
  * Always: what is read from the other side is what its type says, or `undefined`.
  * Rules: docs/protocol/form.md FORM1-FORM8.
  */
@@ -99,3 +100,6 @@ export function readAsk(data: unknown): FormAsk | undefined {
 
 /** The topic of what the server keeps beside the tree. No param of a pattern can spell it. */
 export const liveTopic = (topic: string): string => `${topic}/@form`;
+
+/** The topic of the texts that merge letter by letter. */
+export const textTopic = (topic: string): string => `${topic}/@text`;

@@ -5,7 +5,7 @@
  * Rules: docs/protocol/form.md FORM7.
  */
 import { SyncError } from "../core/errors.ts";
-import { askEvent, type FormAsk, readAsk } from "../kind/form.ts";
+import { askEvent, type FormAsk, liveTopic, readAsk } from "../kind/form.ts";
 import { createBucket, take } from "../tail/bucket.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
@@ -46,6 +46,11 @@ async function answer(core: ServerCore, made: ReadonlyMap<string, FormHost>, ask
     if (!take(connection.newTopics, nowMs, 1)) throw new SyncError("rate-limited", "Too many new topics in a minute.");
   }
   const open = await host.open(resolved.params);
-  if (asked.what === "submit") return open.submits.submit(asked, user);
-  return { locked: open.editors.edit(connection, asked.field, asked.lock) };
+  const release = core.topics.keep(liveTopic(topic));
+  try {
+    if (asked.what === "submit") return await open.submits.submit(asked, user);
+    return { locked: open.editors.edit(connection, asked.field, asked.lock) };
+  } finally {
+    release();
+  }
 }

@@ -3,9 +3,12 @@
  *
  * A validator runs when its field, or one that it depends on, has a new value that the schema has nothing against; what it said of an
  * older one is dropped, and it is told so by its signal.
- * Always: one run per field is under way at most; one that throws is reported, and says nothing.
- * Rules: docs/protocol/form.md CHECK1-CHECK6.
+ * Always: one run per field is under way at most, beside those of a submit; one that throws is reported, and says nothing; what a submit
+ * waits for has an end.
+ * Rules: docs/protocol/form.md CHECK1-CHECK7.
  */
+import type { Env } from "../core/env.ts";
+import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import type { Schema, SchemaResult } from "../core/schema.ts";
 import type { FormErrors, Verdict } from "../kind/form.ts";
@@ -17,7 +20,7 @@ import { isSame } from "../kind/same.ts";
 export interface FieldCheck<Value, Params> {
   /** Says what is wrong; may be called more than once. */
   error(message: string): void;
-  /** Ends when the answer is of no use any more: there is a newer value. */
+  /** Ends when the answer is of no use any more: there is a newer value, or a submit waited too long for it. */
   readonly signal: AbortSignal;
   /** The whole form, as far as it is filled in. */
   readonly value: Value;
@@ -41,11 +44,16 @@ export interface CheckedField {
 }
 
 interface ChecksHost {
+  readonly env: Env;
   readonly schema: Schema;
   readonly fields: readonly CheckedField[];
   readonly privates: readonly string[];
   readonly rules: ((value: never, check: FormCheck<string, never>) => unknown) | undefined;
   readonly params: object;
+  /** How long a submit waits for everything. */
+  readonly timeoutMs: number;
+  /** What the form has now. */
+  present(): unknown;
   onVerdict(field: string, verdict: Verdict): void;
   onRules(errors: FormErrors): void;
   report(error: unknown): void;
@@ -54,12 +62,29 @@ interface ChecksHost {
 export interface Checks {
   /** The form has that value now; `userOf`: who wrote a field. */
   run(value: unknown, userOf: (field: string) => User | null): void;
-  /** Everything anew, with what is private; gives what the schema made of it. */
-  all(value: unknown, user: User, signal: AbortSignal): Promise<{ readonly errors: FormErrors; readonly output: unknown }>;
+  /**
+   * Everything anew; gives what the schema made of it. `whole` is `value` with what is private. Rejects with `timeout`, with `conflict`
+   * where a checked field has a newer value, and with `closed`.
+   */
+  all(value: unknown, whole: unknown, user: User): Promise<Checked>;
   close(): void;
 }
 
-export function createChecks({ schema, fields, privates, rules, params, onVerdict, onRules, report }: ChecksHost): Checks {
+export interface Checked {
+  readonly errors: FormErrors;
+  readonly output: unknown;
+}
+
+/** A submit that is being checked. */
+interface Asked {
+  readonly value: unknown;
+  readonly end: AbortController;
+}
+
+export function createChecks(host: ChecksHost): Checks {
+  const { env, schema, fields, privates, rules, params, onVerdict, onRules, report } = host;
+  const asked = new Set<Asked>();
+  let isClosed = false;
   const running = new Map<string, { readonly of: readonly unknown[]; readonly end: AbortController }>();
   const judged = new Map<string, readonly unknown[]>();
   /** Counts values: what takes time is of one of them. */
@@ -122,8 +147,31 @@ export function createChecks({ schema, fields, privates, rules, params, onVerdic
   const schemaOf = (value: unknown): SchemaResult<unknown> | Promise<SchemaResult<unknown>> =>
     schema["~standard"].validate(value);
 
+  const everything = async (whole: unknown, user: User, signal: AbortSignal): Promise<Checked> => {
+    const result = await schemaOf(whole);
+    const issues = issuesOf(result);
+    if (result.issues) return { errors: issues, output: undefined };
+    const verdicts = await Promise.all(
+      fields.map(async (field) => {
+        if (valueIn(whole, keysOf(field.name)) === undefined) return noErrors;
+        const errors = await judge(field, whole, user, signal);
+        return errors.length ? { [field.name]: errors } : noErrors;
+      }),
+    );
+    return { errors: joinErrors([...verdicts, await judgeRules(whole, user)]), output: result.value };
+  };
+
+  /** What the validators of a submit look at is not what the form has now. */
+  const endIfOld = ({ value, end }: Asked, now: unknown): void => {
+    const old = fields.find(
+      ({ name, dependsOn }) => !isSame(checkedValues(value, name, dependsOn), checkedValues(now, name, dependsOn)),
+    );
+    if (old) end.abort(new SyncError("conflict", `"${old.name}" was changed while it was checked; nothing was submitted.`));
+  };
+
   return {
     run(value, userOf) {
+      for (const one of asked) endIfOld(one, value);
       const nth = ++round;
       const isNew = (): boolean => nth === round;
       const result = schemaOf(value);
@@ -138,22 +186,30 @@ export function createChecks({ schema, fields, privates, rules, params, onVerdic
       const judged = result instanceof Promise ? result.then((given) => judgeAll(true, given)) : judgeAll(false, result);
       judged.catch(report);
     },
-    async all(value, user, signal) {
-      const result = await schemaOf(value);
-      const issues = issuesOf(result);
-      if (result.issues) return { errors: issues, output: undefined };
-      const verdicts = await Promise.all(
-        fields.map(async (field) => {
-          if (valueIn(value, keysOf(field.name)) === undefined) return noErrors;
-          const errors = await judge(field, value, user, signal);
-          return errors.length ? { [field.name]: errors } : noErrors;
-        }),
-      );
-      return { errors: joinErrors([...verdicts, await judgeRules(value, user)]), output: result.value };
+    async all(value, whole, user) {
+      const end = new AbortController();
+      const { signal } = end;
+      const ended = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as SyncError)));
+      const late = new SyncError("timeout", "The form's checks took too long; nothing was submitted.");
+      const timer = env.setTimer(() => end.abort(late), host.timeoutMs);
+      const one = { value, end };
+      asked.add(one);
+      if (isClosed) end.abort(closedError());
+      else endIfOld(one, host.present());
+      try {
+        return await Promise.race([ended, signal.aborted ? ended : everything(whole, user, signal)]);
+      } finally {
+        env.clearTimer(timer);
+        asked.delete(one);
+      }
     },
     close() {
+      isClosed = true;
       round++;
+      for (const { end } of asked) end.abort(closedError());
       for (const name of [...running.keys()]) stop(name);
     },
   };
 }
+
+const closedError = (): SyncError => new SyncError("closed", "The form was closed while it was checked; nothing was submitted.");

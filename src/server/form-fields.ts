@@ -22,13 +22,16 @@ export interface DerivedField {
 export function fieldsOf(
   options: AnyOptions,
   privates: readonly string[],
+  texts: readonly string[],
 ): { readonly derived: readonly DerivedField[]; readonly checked: readonly CheckedField[] } {
   const fields = Object.entries<AnyField | undefined>(options.fields ?? {}).flatMap(([name, field]) => {
     keysOf(name);
-    if (field?.text)
-      throw new SyncError("unsupported", `Field "${name}": texts that merge letter by letter come with documents.`);
+    if (field && "text" in field)
+      throw new SyncError("invalid", `Field "${name}": clients must know what merges. Say it in the form's definition.`);
     if (field && "private" in field && !privates.includes(name))
       throw new SyncError("invalid", `Field "${name}": clients must know what is private. Say it in the form's definition.`);
+    if (field?.derive && texts.includes(name))
+      throw new SyncError("invalid", `Field "${name}" merges what people type: the server does not derive it.`);
     if (field?.derive && privates.includes(name))
       throw new SyncError("invalid", `Field "${name}" is private: the server has nothing to write there.`);
     return field ? [{ name, keys: keysOf(name), ...field }] : [];
@@ -43,19 +46,19 @@ export function fieldsOf(
 
 /** Throws SyncError `forbidden` for what clients do not write; they write fields, and that nothing is submitted any more. */
 export function createGuard(
-  derived: readonly Keys[],
+  servers: readonly Keys[],
   privates: readonly Keys[],
 ): (change: SharedChange<unknown>["changes"][number]) => void {
   return ({ path, value }) => {
     const [root, ...keys] = path;
     if (root === "submitted" && keys.length === 0 && value === undefined) return;
-    const isDerived = derived.some((own) => keys.length >= own.length && overlaps(own, keys));
+    const isServers = servers.some((own) => keys.length >= own.length && overlaps(own, keys));
     const isPrivate = privates.some((own) =>
       keys.length >= own.length
         ? overlaps(own, keys)
         : overlaps(own, keys) && valueIn(value, own.slice(keys.length)) !== undefined,
     );
-    if (root !== "value" || isDerived || isPrivate || (keys.length === 0 && !isPlain(value)))
+    if (root !== "value" || isServers || isPrivate || (keys.length === 0 && !isPlain(value)))
       throw new SyncError("forbidden", `Clients do not write "${path.join(".")}".`);
   };
 }

@@ -2,17 +2,21 @@
  * The forms of one declaration: the topics they are made of, opened together, and what happens when somebody writes.
  *
  * Always: a form is open at most once; a change is derived from, then told to the application, then checked.
- * Rules: docs/protocol/form.md FORM1-FORM8.
+ * Rules: docs/protocol/form.md FORM1-FORM8, TEXT1-TEXT9.
  */
 import { topicName } from "../core/definitions.ts";
+import { SyncError } from "../core/errors.ts";
 import type { FormDefinition } from "../core/form.ts";
 import type { User } from "../core/register.ts";
 import type { Schema } from "../core/schema.ts";
-import { type Editor, type FormErrors, type FormLive, type FormTree, liveTopic, type Verdict } from "../kind/form.ts";
+import { isBelow } from "../kind/changes.ts";
+import { type Editor, type FormErrors, type FormLive, type FormTree, liveTopic, textTopic, type Verdict } from "../kind/form.ts";
 import { noErrors } from "../kind/form-errors.ts";
 import { keysOf, overlaps, valueIn, withValue } from "../kind/form-path.ts";
+import { textFields } from "../kind/form-text.ts";
 import { isSame } from "../kind/same.ts";
 import { atom, type ServerAtom } from "./atom.ts";
+import { companion, targetOf } from "./companion.ts";
 import type { ServerCore } from "./core.ts";
 import type { ParamValues } from "./family.ts";
 import type { AnyOptions, AnyValue, FormTarget } from "./form.ts";
@@ -20,6 +24,7 @@ import { createChecks } from "./form-checks.ts";
 import { createEditors, type Editors } from "./form-editors.ts";
 import { createGuard, fieldsOf } from "./form-fields.ts";
 import { createSubmits, type Submits } from "./form-submits.ts";
+import { createTexts, type Texts } from "./form-texts.ts";
 import type { Authorize } from "./grants.ts";
 import { type ServerShared, type ServerSharedWrite, type SharedChange, type SharedWrite, shared } from "./shared.ts";
 
@@ -44,8 +49,13 @@ interface Open {
 export interface FormHost {
   readonly authorize: Authorize | undefined;
   open(params: ParamValues): Promise<OpenForm>;
+  /** Keeps one that is open for the program, until it is released. */
+  keep(params: ParamValues): Promise<unknown>;
+  release(params: ParamValues): void;
   /** Where the form has no params. */
   treeOf(params: ParamValues): ServerShared<FormTree> | undefined;
+  /** A write of the application, to the tree of that form; what it changes of texts that merge is changed there. */
+  write(topic: string, run: () => ServerSharedWrite): ServerSharedWrite;
   list(prefix: string): string[];
   delete(params: ParamValues): void;
 }
@@ -57,24 +67,29 @@ export function setField(tree: ServerShared<FormTree>, field: string, value: unk
 }
 
 export function createHost(core: ServerCore, server: object, target: FormTarget, options: AnyOptions): FormHost {
-  const { schema, initial = {}, private: privateNames = [] } = target.options as FormDefinition<Schema, unknown>;
+  const definition = target.options as FormDefinition<Schema, unknown>;
+  const { schema, initial = {}, private: privateNames = [] } = definition;
   const privates = privateNames as readonly string[];
-  const { lockMs = 30_000, onChange, authorize } = options;
-  const fields = fieldsOf(options, privates);
+  const { lockMs = 30_000, checkTimeoutMs = 10_000, onChange, authorize, durability } = options;
+  const textual = textFields(definition);
+  const fields = fieldsOf(
+    options,
+    privates,
+    textual.map(({ name }) => name),
+  );
   const derivedKeys = fields.derived.map(({ keys }) => keys);
+  const textKeys = textual.map(({ keys }) => keys);
   const forms = new Map<string, OpenForm | Promise<OpenForm>>();
+  /** Of the forms that are open, where there are fields that merge. */
+  const textsOf = new Map<string, { readonly tree: ServerShared<FormTree>; readonly texts: Texts }>();
   /** By form and checked field: who wrote it. */
   const writers = new Map<string, Map<string, User>>();
   const isPattern = typeof target === "function";
   const nameFor = (params: ParamValues): string => topicName(target.pattern, params);
 
-  /** The same topic, or one below it, as another kind. */
-  const as = (kind: string, pattern: string, of: object): never => {
-    const ref = (params: ParamValues): object => ({ kind, topic: topicName(pattern, params), pattern, params, options: of });
-    return (isPattern ? Object.assign(ref, { kind, pattern, options: of }) : ref({})) as never;
-  };
+  const beside = (kind: string, pattern: string): never => companion(kind, pattern, target.pattern, isPattern);
 
-  const guardOne = createGuard(derivedKeys, privates.map(keysOf));
+  const guardOne = createGuard([...derivedKeys, ...textKeys], privates.map(keysOf));
   const guard = ({ changes, user, params }: SharedWrite<FormTree>): void => {
     for (const change of changes) {
       guardOne(change);
@@ -93,18 +108,22 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
     void Promise.resolve().then(() => open(params).catch((error: unknown) => core.report(error, nameFor(params))));
   };
 
-  const trees = shared<FormTree, never>(server, as("shared", target.pattern, { initial: { value: initial } }), {
-    validate: guard,
-    ...(authorize && { authorize }),
-    ...(options.durability && { durability: options.durability }),
-    ...(options.retention && { retention: options.retention }),
-    onChange({ topic, params, changes, from }) {
-      const known = forms.get(topic);
-      if (known && !(known instanceof Promise)) known.changed({ changes, from });
-      // Whoever opens it looks at all of it.
-      else if (!known) openLater(params);
+  const trees = shared<FormTree, never>(
+    server,
+    targetOf({ kind: "shared", pattern: target.pattern, options: { initial: { value: initial } } }, isPattern),
+    {
+      validate: guard,
+      ...(authorize && { authorize }),
+      ...(durability && { durability }),
+      ...(options.retention && { retention: options.retention }),
+      onChange({ topic, params, changes, from }) {
+        const known = forms.get(topic);
+        if (known && !(known instanceof Promise)) known.changed({ changes, from });
+        // Whoever opens it looks at all of it.
+        else if (!known) openLater(params);
+      },
     },
-  });
+  );
   const noLive: FormLive = {
     checked: Object.fromEntries(fields.checked.map(({ name, dependsOn }) => [name, dependsOn])),
     derived: fields.derived.map(({ name }) => name),
@@ -114,12 +133,23 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
     editors: {},
     isSubmitting: false,
   };
-  const lives = atom<FormLive, never>(server, as("atom", liveTopic(target.pattern), {}), {
+  const asForm = authorize && {
+    authorize: ((request) => authorize({ ...request, kind: "shared", topic: nameFor(request.params) })) as Authorize,
+  };
+  if (textual.length && !options.texts)
+    throw new SyncError(
+      "unsupported",
+      `Field "${textual[0]?.name}" of "${target.pattern}" merges letter by letter: give \`form\` the option \`texts\`, which is \`formTexts\` of sente-sync/form/text/server.`,
+    );
+  const docs = textual.length
+    ? options.texts?.declare(server, beside("doc", textTopic(target.pattern)), { ...asForm, ...(durability && { durability }) })
+    : undefined;
+  const lives = atom<FormLive, never>(server, beside("atom", liveTopic(target.pattern)), {
     initial: (({ params }: { readonly params: ParamValues }) => {
       openLater(params);
       return noLive;
     }) as never,
-    ...(authorize && { authorize: (request) => authorize({ ...request, kind: "shared", topic: nameFor(request.params) }) }),
+    ...asForm,
   });
 
   const treeOf = (params: ParamValues): ServerShared<FormTree> | Promise<ServerShared<FormTree>> =>
@@ -140,18 +170,40 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
     return Promise.resolve(known);
   };
 
+  /** Tree and text stay loaded for as long as the form is open, and it is as long as the atom is. */
   const openForm = async (name: string, params: ParamValues): Promise<OpenForm> => {
     const tree = await treeOf(params);
+    try {
+      return await openOn(name, params, tree);
+    } catch (error) {
+      if (isPattern) trees.release(params as never);
+      throw error;
+    } finally {
+      if (isPattern) lives.release(params as never);
+    }
+  };
+
+  const closed = (name: string, params: ParamValues): void => {
+    writers.delete(name);
+    if (!forms.delete(name) || !isPattern) return;
+    trees.release(params as never);
+    docs?.release(params);
+  };
+
+  const openOn = async (name: string, params: ParamValues, tree: ServerShared<FormTree>): Promise<OpenForm> => {
     await tree.ready;
     const live = await liveOf(params);
     const report = (error: unknown): void => core.report(error, name);
     const tell = (recipe: (draft: Open) => void): void => live.update((draft) => recipe(draft));
     const checks = createChecks({
+      env: core.env,
       schema,
       fields: fields.checked,
       privates,
       rules: options.validate,
       params,
+      timeoutMs: checkTimeoutMs,
+      present: () => tree.get().value,
       onVerdict: (field, verdict) =>
         tell(({ verdicts }) => {
           verdicts[field] = verdict;
@@ -173,15 +225,44 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
       checks,
       privates,
       params,
+      gather: () => texts?.gather(),
       onSubmit: options.onSubmit,
       pack: core.topics.pack,
       onRunning: (isSubmitting) => tell((draft) => void (draft.isSubmitting = isSubmitting)),
       report,
     });
-    const { topic } = core.topics.opened(liveTopic(name)) ?? {};
-    if (topic) topic.readersChanged = () => core.env.endOfTurn(editors.tidy);
+    const doc = await docs?.open(params);
+    const texts =
+      doc &&
+      createTexts(
+        {
+          env: core.env,
+          fields: textual,
+          value: () => tree.get().value,
+          write: (field, value) => setField(tree, field.name, value),
+          report,
+        },
+        doc,
+      );
+    if (texts) textsOf.set(name, { tree, texts });
+    const hosted = core.topics.opened(liveTopic(name));
+    if (hosted) {
+      hosted.topic.readersChanged = () => core.env.endOfTurn(editors.tidy);
+      hosted.beside = {
+        // What the atom says is found out again when the form is opened.
+        isEmpty() {
+          const { editors: now, isSubmitting } = live.get();
+          const isUsed = [name, textTopic(name)].some((each) => core.topics.isUsed(each, 1));
+          return !isSubmitting && !Object.keys(now).length && !isUsed;
+        },
+        close() {
+          opened.close();
+          closed(name, params);
+        },
+      };
+    }
 
-    const set = (field: string, value: unknown): ServerSharedWrite => setField(tree, field, value);
+    const set = (field: string, value: unknown): ServerSharedWrite => write(name, () => setField(tree, field, value));
     const look = (): void => checks.run(tree.get().value, (field) => writers.get(name)?.get(field) ?? null);
     const derive = (): void => {
       let { value } = tree.get();
@@ -210,6 +291,9 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
         if (!written.length) return;
         // What it wrote itself says nothing new about what is to be derived.
         const isOwn = written.every(({ keys }) => derivedKeys.some((own) => isSame(own, keys)));
+        // Somebody wrote what it is in: the tree says what the text says.
+        const isOver = from !== null && written.some(({ keys }) => textKeys.some((own) => isBelow(own, keys)));
+        if (isOver) texts?.gather();
         if (!isOwn) attempt(derive);
         if (from !== null) {
           const told = written.map(({ keys: _, ...change }) => change);
@@ -221,7 +305,8 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
       close() {
         checks.close();
         editors.close();
-        submits.close();
+        texts?.close();
+        textsOf.delete(name);
       },
     };
     attempt(derive);
@@ -229,9 +314,24 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
     return opened;
   };
 
+  const write = (name: string, run: () => ServerSharedWrite): ServerSharedWrite => {
+    if (!textual.length) return run();
+    const found = textsOf.get(name);
+    if (!found) throw new SyncError("loading", `Form "${name}" is not open yet: await its \`ready\` first.`);
+    const { tree, texts } = found;
+    texts.gather();
+    const before = tree.get().value;
+    const written = run();
+    texts.wrote(before);
+    return written;
+  };
+
   return {
     authorize,
     open,
+    keep: async (params) => trees.open(params as never),
+    release: (params) => trees.release(params as never),
+    write,
     treeOf: () => (isPattern ? undefined : (trees as unknown as ServerShared<FormTree>)),
     list: (prefix) => (isPattern ? trees.list({ prefix }) : []),
     delete(params) {
@@ -239,11 +339,11 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
       const known = forms.get(name);
       if (known instanceof Promise) void known.then(({ close }) => close());
       else known?.close();
-      forms.delete(name);
-      writers.delete(name);
+      closed(name, params);
       if (!isPattern) return;
       trees.delete(params as never);
       lives.delete(params as never);
+      docs?.delete(params);
     },
   };
 }

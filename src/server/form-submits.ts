@@ -3,20 +3,20 @@
  *
  * That a submission begins is stored before `onSubmit` runs, and what came of it after that. So one that is asked for again, after a line or
  * the server broke, is answered from the log. One that the server's end cut off in the middle is not done again: its outcome is unknown.
- * Always: of one form one submission runs at a time, and who asks meanwhile gets its answer; what is private is in no log.
+ * Always: of one form one submission runs at a time, and each is of what the form had when it was asked for; what is private is in no log.
  * Rules: docs/protocol/form.md SUBMIT1-SUBMIT8.
  */
 import type { Env } from "../core/env.ts";
 import { isSyncError, SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
-import type { FormErrors, FormTree, Submission, SubmitReply } from "../kind/form.ts";
+import type { FormTree, Submission, SubmitReply, Submitted } from "../kind/form.ts";
 import { ErrorList } from "../kind/form-errors.ts";
 import { keysOf, valueIn, withValue } from "../kind/form-path.ts";
 import { isSame } from "../kind/same.ts";
-import type { Checks, FormCheck } from "./form-checks.ts";
+import type { Checked, Checks, FormCheck } from "./form-checks.ts";
 import type { ServerShared } from "./shared.ts";
 
-/** Remembered of each form. */
+/** Remembered of each form; as many wait. */
 const maxSubmissions = 16;
 
 /** What `onSubmit` is told, and can do. */
@@ -34,6 +34,8 @@ interface SubmitsHost {
   readonly checks: Checks;
   readonly privates: readonly string[];
   readonly params: object;
+  /** Brings the tree to what is known elsewhere. */
+  gather(): void;
   onSubmit(submit: Submit<never, string, never>): unknown;
   /** Throws SyncError for what the wire cannot carry. */
   pack(value: unknown): unknown;
@@ -44,7 +46,17 @@ interface SubmitsHost {
 
 export interface Submits {
   submit(ask: { readonly id: string; readonly again: boolean; readonly private: unknown }, user: User): Promise<SubmitReply>;
-  close(): void;
+}
+
+/** One that runs, or waits until it does. */
+interface Job {
+  /** What everybody sees of the form. */
+  readonly value: unknown;
+  /** With what is private. */
+  readonly whole: unknown;
+  /** Under which it is asked for: who submits the same meanwhile has another. */
+  readonly ids: Set<string>;
+  readonly reply: Promise<SubmitReply>;
 }
 
 const interrupted = toWireError(
@@ -58,8 +70,9 @@ const replyOf = ({ status, answer, errors, error }: Submission): SubmitReply =>
 
 export function createSubmits(host: SubmitsHost): Submits {
   const { env, tree, checks, privates, params, pack, report } = host;
-  const ended = new AbortController();
-  let running: Promise<SubmitReply> | undefined;
+  /** In the order in which they were asked for. */
+  const jobs = new Set<Job>();
+  let last: Promise<unknown> = Promise.resolve();
 
   const note = (id: string, submission: Submission): Promise<void> =>
     tree.set(["submissions", id] as never, submission as never).stored;
@@ -70,10 +83,9 @@ export function createSubmits(host: SubmitsHost): Submits {
     for (const [id] of known.slice(maxSubmissions)) tree.delete(["submissions", id]);
   };
 
-  const done = async (id: string, user: User, value: unknown, output: unknown): Promise<SubmitReply> => {
+  const done = async ({ ids, value }: Job, id: string, user: User, output: unknown): Promise<SubmitReply> => {
     const begun = { by: user.id, atMs: Math.floor(env.nowMs()) };
     await note(id, { ...begun, status: "running" });
-    forget();
     const list = new ErrorList();
     let ending: Submission;
     try {
@@ -97,8 +109,9 @@ export function createSubmits(host: SubmitsHost): Submits {
       await tree.update((draft) => {
         const open = draft as { submitted?: unknown; submissions?: Record<string, unknown> };
         if (ending.status === "accepted") open.submitted = submitted;
-        open.submissions = { ...open.submissions, [id]: ending };
+        open.submissions = { ...open.submissions, ...Object.fromEntries([...ids].map((each) => [each, ending])) };
       }).stored;
+      forget();
     } catch (error) {
       // It happened, whether that can be written down or not: who asks now is told, who asks later cannot be.
       report(error);
@@ -117,36 +130,52 @@ export function createSubmits(host: SubmitsHost): Submits {
     }
   };
 
-  const run = async (id: string, own: unknown, user: User): Promise<SubmitReply> => {
-    const { value } = tree.get();
-    const whole = privates.reduce((all, name) => withValue(all, keysOf(name), valueIn(own, keysOf(name))), value);
-    let checked: { readonly errors: FormErrors; readonly output: unknown };
+  const run = async (job: Job, id: string, user: User): Promise<SubmitReply> => {
+    let checked: Checked;
     try {
-      checked = await checks.all(whole, user, ended.signal);
+      checked = await checks.all(job.value, job.whole, user);
     } catch (error) {
       if (!isSyncError(error)) report(error);
       return { status: "failed", error: toWireError(error) };
     }
     if (Object.keys(checked.errors).length) return { status: "refused", errors: checked.errors };
-    return done(id, user, value, checked.output);
+    return done(job, id, user, checked.output);
   };
+
+  const isAccepted = (value: unknown): boolean => {
+    const { submitted } = tree.get();
+    return submitted !== undefined && isSame(submitted.value, value);
+  };
+
+  const accepted = (): SubmitReply => replyOf({ ...(tree.get().submitted as Submitted), status: "accepted" });
 
   return {
     async submit({ id, again, private: own }, user) {
-      const { submissions = {}, submitted, value } = tree.get();
+      for (const { ids, reply } of jobs) if (ids.has(id)) return reply;
+      host.gather();
+      const { submissions = {}, value } = tree.get();
       const known = Object.hasOwn(submissions, id) ? submissions[id] : undefined;
-      if (known && known.status !== "running") return replyOf(known);
-      // Two who press the button at the same time submit one form.
-      if (running) return running;
       if (known) return replyOf(known);
-      if (!again && submitted && isSame(submitted.value, value)) return replyOf({ ...submitted, status: "accepted" });
-      running = run(id, own, user).finally(() => {
-        running = undefined;
-        host.onRunning(false);
+      const whole = privates.reduce((all, name) => withValue(all, keysOf(name), valueIn(own, keysOf(name))), value);
+      // Two who press the button at the same time submit one form.
+      const same = [...jobs].find((job) => isSame(job.whole, whole));
+      if (same) {
+        if (same.ids.size < maxSubmissions) same.ids.add(id);
+        return same.reply;
+      }
+      if (jobs.size > maxSubmissions) throw new SyncError("backpressure", "Too many submit this form at once; try again.");
+      // With something else that is private it is another submission, also where the one before it is accepted.
+      const isOther = again || [...jobs].some((job) => isSame(job.value, value));
+      const turn = async (): Promise<SubmitReply> => (!isOther && isAccepted(value) ? accepted() : run(job, id, user));
+      const reply = last.then(turn).finally(() => {
+        jobs.delete(job);
+        if (!jobs.size) host.onRunning(false);
       });
-      host.onRunning(true);
-      return running;
+      last = reply.catch(() => {});
+      const job: Job = { value, whole, ids: new Set([id]), reply };
+      jobs.add(job);
+      if (jobs.size === 1) host.onRunning(true);
+      return reply;
     },
-    close: () => ended.abort(),
   };
 }

@@ -12,8 +12,9 @@
  *
  * The fields are in a shared tree, `signup/7`, so they are as durable as one; verdicts, and who edits what, are in an atom in memory,
  * `signup/7/@form`. `authorize` is asked about both, and about submits, as about writes to the tree.
+ * Texts that merge letter by letter are in a document, `signup/7/@text`, and written to the tree by the server.
  * Always: clients write fields, and neither private nor derived ones; what `onSubmit` gets has passed everything a moment before.
- * Rules: docs/protocol/form.md FORM1-FORM8, CHECK1-CHECK6, EDIT1-EDIT5, SUBMIT1-SUBMIT8.
+ * Rules: docs/protocol/form.md FORM1-FORM8, CHECK1-CHECK7, EDIT1-EDIT5, SUBMIT1-SUBMIT8.
  */
 import type { Pattern, Ref } from "../core/definitions.ts";
 import type { Draft, FieldName, FieldValue, FormShape } from "../core/form.ts";
@@ -25,8 +26,9 @@ import { coreOf } from "./core.ts";
 import type { Family, ParamValues } from "./family.ts";
 import { hostsOf } from "./form-asks.ts";
 import type { FieldCheck, FormCheck } from "./form-checks.ts";
-import { createHost, setField } from "./form-host.ts";
+import { createHost, type FormHost, setField } from "./form-host.ts";
 import type { Submit } from "./form-submits.ts";
+import type { FormTexts } from "./form-texts.ts";
 import type { Authorize } from "./grants.ts";
 import type { ServerShared, ServerSharedWrite } from "./shared.ts";
 
@@ -42,8 +44,6 @@ export interface ServerField<In, Value, P> {
   readonly dependsOn?: readonly FieldName<In>[];
   /** What is in the field, by the others: the server writes it after each change, and clients do not. */
   readonly derive?: (value: Draft<In>) => Value | undefined;
-  /** Comes with documents; `unsupported` until then. */
-  readonly text?: boolean;
 }
 
 /** A write of a client, once it is stored. */
@@ -72,8 +72,12 @@ export interface ServerFormOptions<In, Out, Answer, P extends ParamValues = Para
    * read. `error` refuses it; a SyncError that is thrown is told as it is. One that the server's end cuts off is not called again.
    */
   readonly onSubmit: (submit: Submit<Out, FieldName<In>, P>) => Answer | Promise<Answer>;
+  /** `formTexts` of `sente-sync/form/text/server`, where the definition has fields with `text: true`. */
+  readonly texts?: FormTexts;
   /** How long a field stays locked without a keystroke. Default 30 000. */
   readonly lockMs?: number;
+  /** How long a submit waits for the schema, the validators and the rules before it is answered with `timeout`. Default 10 000. */
+  readonly checkTimeoutMs?: number;
   /** Asked for `read` and for `write`, which submitting is, too. */
   readonly authorize?: Authorize;
   /** Of what is typed. Default `strict` where the server has a storage. */
@@ -110,11 +114,26 @@ export function form(
   const host = createHost(core, server, target, options);
   hostsOf(core, server).set(target.pattern, host);
   if (typeof target !== "function") {
-    void host.open({}).catch((error: unknown) => core.report(error, target.topic));
-    return serverForm(host.treeOf({}) as ServerShared<FormTree>);
+    const ready = host.open({}).then(() => {});
+    ready.catch((error: unknown) => core.report(error, target.topic));
+    return serverForm(host.treeOf({}) as ServerShared<FormTree>, host, ready);
   }
+  const enter = async (params: ParamValues): Promise<ServerForm<AnyValue>> => {
+    const { tree } = await host.open(params);
+    await host.keep(params);
+    return serverForm(tree, host, tree.ready);
+  };
   return {
-    open: async (params) => serverForm((await host.open(params)).tree),
+    open: enter,
+    release: host.release,
+    async use(params, run) {
+      const opened = await enter(params);
+      try {
+        return await run(opened);
+      } finally {
+        host.release(params);
+      }
+    },
     list: ({ prefix = "" } = {}) => host.list(prefix),
     delete: host.delete,
   };
@@ -127,18 +146,20 @@ export type AnyField = ServerField<AnyValue, unknown, never>;
 /** A ref or a pattern. */
 export type FormTarget = (Ref | ((params: never) => Ref)) & { readonly pattern: string; readonly options: object };
 
-function serverForm<In>(tree: ServerShared<FormTree>): ServerForm<In> {
+function serverForm<In>(tree: ServerShared<FormTree>, host: FormHost, ready: Promise<void>): ServerForm<In> {
   const value = derived(tree, ({ value }) => value as Draft<In>);
   return {
     topic: tree.topic,
-    ready: tree.ready,
+    ready,
     ...value,
-    set: (field, next) => setField(tree, field, next),
+    set: (field, next) => host.write(tree.topic, () => setField(tree, field, next)),
     update: (recipe) =>
-      tree.update((draft) => {
-        const open = draft as { value: unknown };
-        const next: unknown = (recipe as (draft: unknown) => unknown)(open.value);
-        if (next !== undefined) open.value = next;
-      }),
+      host.write(tree.topic, () =>
+        tree.update((draft) => {
+          const open = draft as { value: unknown };
+          const next: unknown = (recipe as (draft: unknown) => unknown)(open.value);
+          if (next !== undefined) open.value = next;
+        }),
+      ),
   };
 }

@@ -2,6 +2,8 @@
 import { defineForm, type Schema, type } from "sente-sync";
 import { type Client, createClient } from "sente-sync/client";
 import { form } from "sente-sync/form/server";
+import { formTexts } from "sente-sync/form/text";
+import { formTexts as serverTexts } from "sente-sync/form/text/server";
 import { createServer } from "sente-sync/server";
 import { memoryConnector } from "sente-sync/transports/memory";
 import { afterEach } from "vitest";
@@ -14,6 +16,7 @@ export interface Profile {
   tags?: string[];
   length?: number;
   secret?: string;
+  notes?: string;
 }
 
 const schema: Schema<Profile> = {
@@ -29,6 +32,7 @@ export const profile = defineForm("profile/:id", {
   schema,
   initial: { name: "", bio: "" },
   private: ["secret"],
+  fields: { notes: { text: true } },
   answer: type<number>(),
 });
 export const one = profile({ id: "1" });
@@ -50,6 +54,7 @@ export function createFormWorld(): FormWorld {
   const onError = (error: unknown): void => void errors.push(error);
   const sync = createServer({ onError });
   form(sync, profile, {
+    texts: serverTexts,
     fields: { length: { derive: ({ bio = "" }) => bio.length } },
     onSubmit: ({ value }) => submitted.push(value),
   });
@@ -63,7 +68,7 @@ export function createFormWorld(): FormWorld {
     submitted,
     errors,
     client() {
-      const client = createClient("ws://test/chsk", { connector, lingerMs: 0, onError });
+      const client = formTexts(createClient("ws://test/chsk", { connector, lingerMs: 0, onError }));
       clients.push(client);
       return client;
     },

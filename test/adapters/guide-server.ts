@@ -10,7 +10,7 @@ import { events, room, stats } from "../../examples/guides/react/contract.ts";
 
 declare const jsdom: { reconfigure(settings: { url: string }): void };
 
-export const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000, interval: 2 });
+export const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 40_000, interval: 2 });
 
 export async function serveGuide(): Promise<{
   sync: Server<typeof events>;

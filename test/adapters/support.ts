@@ -114,4 +114,4 @@ export function createWorld({ visitors = initial.visitors } = {}): World {
 }
 
 /** Waits until the check holds; quick, for everything is in this process. */
-export const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000, interval: 2 });
+export const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 40_000, interval: 2 });

@@ -3,7 +3,7 @@ import { defineForm, type Schema } from "sente-sync";
 import { form as formOn } from "sente-sync/form";
 import { form } from "sente-sync/form/server";
 import { createServer } from "sente-sync/server";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createEditors } from "../../src/server/form-editors.ts";
 import { text } from "../server/world.ts";
 import { open, schema, seven, signup, two } from "./world.ts";
@@ -44,6 +44,31 @@ test("FORM1 and FIELD1 a keystroke is shown at once, written within 150 ms as on
   await world.advance(10);
   expect(ofB.field("email").value).toBe("ada@x");
   expect(world.errors).toEqual([]);
+});
+
+test("FIELD1 a page that is left, or no longer seen, writes at once", async () => {
+  const [page, document] = [new EventTarget(), Object.assign(new EventTarget(), { visibilityState: "visible" })];
+  vi.stubGlobal("document", document);
+  vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+  vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const made = open();
+  const { world } = made;
+  const { ofA, ofB } = await two(made);
+  const bio = ofA.field("bio");
+  bio.focus();
+  bio.set("seen");
+  document.dispatchEvent(new Event("visibilitychange"));
+  await world.advance(20);
+  expect(ofB.field("bio").value).toBe("");
+  document.visibilityState = "hidden";
+  document.dispatchEvent(new Event("visibilitychange"));
+  await world.advance(20);
+  expect(ofB.field("bio").value).toBe("seen");
+  bio.set("left");
+  page.dispatchEvent(new Event("pagehide"));
+  await world.advance(20);
+  expect(ofB.field("bio").value).toBe("left");
 });
 
 test("FORM3 what is private is nowhere but in the submit, and a server refuses it elsewhere", async () => {
@@ -414,7 +439,7 @@ test("FIELD8 a field tells its own changes, and the form tells what concerns it 
 test("fields that cannot be are refused when they are declared", () => {
   const sync = createServer();
   const declare = (fields: object) => (): unknown => form(sync, signup, { fields, onSubmit: () => ({ account: 1 }) });
-  expect(declare({ bio: { text: true } })).toThrow(expect.objectContaining({ code: "unsupported" }));
+  expect(declare({ bio: { text: true } })).toThrow(expect.objectContaining({ code: "invalid" }));
   expect(declare({ bio: { private: true } })).toThrow(expect.objectContaining({ code: "invalid" }));
   expect(declare({ password: { derive: () => "x" } })).toThrow(expect.objectContaining({ code: "invalid" }));
   expect(declare({ "": {} })).toThrow(expect.objectContaining({ code: "invalid" }));

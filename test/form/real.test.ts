@@ -11,7 +11,7 @@ import { folder } from "sente-sync/storage/folder";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { seven, signup } from "./world.ts";
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 10 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 40_000, interval: 10 });
 
 async function newFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-form-"));

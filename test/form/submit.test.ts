@@ -90,13 +90,132 @@ test("SUBMIT2 a second click, and somebody else's, is the same submission", asyn
   });
   const { ofA, ofB } = await two(made);
   await fill(made, ofA, "once");
-  ofB.field("password").set("other secret");
+  ofB.field("password").set("secret");
   const clicks = [ofA.submit(), ofA.submit(), ofB.submit()];
   expect(clicks[0]).toBe(clicks[1]);
   await made.world.advance(500);
   expect([ofA.submitting, ofB.submitting]).toEqual([true, true]);
   go();
   expect(await answered(made, Promise.all(clicks))).toEqual(Array(3).fill({ ok: true, answer: { account: 4 } }));
+});
+
+test("SUBMIT2 who submits something else meanwhile is answered by what it is, after the first, once for each id", async () => {
+  const ran: unknown[] = [];
+  const ends: (() => void)[] = [];
+  const made = open({
+    onSubmit: async ({ value: { bio, password } }) => {
+      ran.push([bio, password]);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return { account: ran.length };
+    },
+  });
+  const { world } = made;
+  const { ofA, ofB } = await two(made);
+  const peer = await world.ours();
+  let asked = 0;
+  /** Asks; what it gives tells the answer so far. */
+  const raw = (id: string, password: string, again = false): (() => unknown) => {
+    const data = { topic: "signup/7", what: "submit", id, again, private: { password } };
+    const callback = `raw${asked++}`;
+    peer.transport.send({ data: `[[:form/ask ${text(data)}] "${callback}"]`, text: true });
+    return () => peer.reply(callback);
+  };
+  const end = async (): Promise<void> => {
+    ends.shift()?.();
+    await world.advance(500);
+  };
+  await fill(made, ofA, "from A");
+  ofB.field("password").set("secret");
+  const first = ofA.submit();
+  await world.advance(300);
+  ofB.field("bio").set("from B");
+  await world.advance(300);
+  const second = ofB.submit();
+  await world.advance(300);
+  // Another secret, asked for twice; then what the schema refuses; and somebody types on while they wait.
+  const third = [raw("third", "other secret"), raw("third", "other secret")];
+  const fourth = raw("fourth", "no");
+  await world.advance(300);
+  ofA.field("bio").set("later");
+  await world.advance(300);
+  expect(ran).toEqual([["from A", "secret"]]);
+  await end();
+  expect(await first).toEqual({ ok: true, answer: { account: 1 } });
+  expect([ofA.submitting, ofB.submitting]).toEqual([true, true]);
+  await end();
+  expect(await second).toEqual({ ok: true, answer: { account: 2 } });
+  await end();
+  const accepted = { status: "accepted", answer: { account: 3 } };
+  expect(third.map((answer) => answer())).toEqual([accepted, accepted]);
+  expect(fourth()).toEqual({ status: "refused", errors: { password: ["too short"] } });
+  expect(ran).toEqual([
+    ["from A", "secret"],
+    ["from B", "secret"],
+    ["from B", "other secret"],
+  ]);
+  expect([ofA.submitting, ofA.submitted]).toEqual([false, false]);
+  // Still the same answer under that id, whatever the form has now.
+  const later = raw("third", "other secret");
+  await world.advance(500);
+  expect(later()).toEqual(accepted);
+  expect(ran).toHaveLength(3);
+
+  // One runs and 16 wait.
+  const many = Array.from({ length: 18 }, (_, i) => raw(`m${i}`, `secret ${i}`));
+  await world.advance(500);
+  expect(many[17]?.()).toMatchObject([{ name: "sync/error" }, { code: "backpressure" }]);
+  for (let i = 0; i < 17; i++) await end();
+  expect(many.slice(0, 17).map((answer) => answer())).toEqual(
+    Array.from({ length: 17 }, (_, i) => ({ status: "accepted", answer: { account: i + 4 } })),
+  );
+  // Under another id the same is not done again, and who had its answer is told again what it was.
+  const twins = [raw("twin 1", "twin", true), raw("twin 2", "twin", true)];
+  await world.advance(500);
+  await end();
+  const told = { status: "accepted", answer: { account: 21 } };
+  expect(twins.map((answer) => answer())).toEqual([told, told]);
+  ofA.field("bio").set("anything");
+  await world.advance(500);
+  const twin = raw("twin 2", "twin");
+  await world.advance(500);
+  expect(twin()).toEqual(told);
+  expect(ran).toHaveLength(21);
+});
+
+test("CHECK7 a check that hangs ends a submit with timeout, a newer value with conflict; the next submit has its turn", async () => {
+  const made = open({ checkTimeoutMs: 3000 });
+  const { world, submitted, waiting } = made;
+  const { ofA, ofB } = await two(made);
+  await fill(made, ofA);
+  ofA.field("email").set("ada@x.hangs");
+  await world.advance(500);
+  const slow = ofA.submit();
+  await world.advance(2000);
+  const { signal } = waiting.at(-1) ?? {};
+  expect(signal?.aborted).toBe(false);
+  await world.advance(2000);
+  expect(await slow).toMatchObject({ ok: false, errors: {}, error: { code: "timeout" } });
+  expect(signal?.aborted).toBe(true);
+  expect(ofB.submitting).toBe(false);
+
+  const old = ofA.submit();
+  await world.advance(500);
+  const asked = waiting.at(-1);
+  // What no validator looks at may be typed on.
+  ofB.field("bio").set("hi");
+  await world.advance(500);
+  expect(asked?.signal.aborted).toBe(false);
+  ofB.field("email").set("bob@x.fast");
+  ofB.field("password").set("secret");
+  const next = answered(made, ofB.submit());
+  expect(await next).toEqual({ ok: true, answer: { account: 1 } });
+  expect(asked?.signal.aborted).toBe(true);
+  expect(await old).toMatchObject({ ok: false, error: { code: "conflict" } });
+  expect(submitted.map(({ value }) => (value as Signup).email)).toEqual(["bob@x.fast"]);
+  // What it says when it is no longer asked is nothing.
+  asked?.done("late");
+  await world.advance(100);
+  expect([ofA.field("email").error, world.errors]).toEqual([undefined, []]);
 });
 
 test("SUBMIT3 without an answer it is asked for again over the next line, and done once", async () => {

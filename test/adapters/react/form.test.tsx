@@ -92,6 +92,25 @@ test("what is typed stays, with its caret and its composition, whatever arrives;
   await until(() => expect(bio.value).toBe("more"));
 });
 
+test("TEXT3 a text that merges is edited by its element while others edit it, too", async () => {
+  const world = createFormWorld();
+  const ada = world.client();
+  const page = renderWith(ada, <Input name="notes" as="textarea" />);
+  const bob = form(world.client(), one);
+  bob.keep();
+  const notes = inputOf("notes");
+  await until(() => expect(notes.readOnly).toBe(false));
+  act(() => notes.focus());
+  fireEvent.input(notes, { target: { value: "hello" } });
+  await until(() => expect([bob.field("notes").value, bob.field("notes").editedBy.length]).toEqual(["hello", 1]));
+  bob.field("notes").set("Oh, hello");
+  await until(() => expect(notes.value).toBe("Oh, hello"));
+  expect([form(ada, one).conflicts, document.activeElement]).toEqual([[], notes]);
+  page.unmount();
+  fireEvent.input(notes, { target: { value: "nobody" } });
+  expect(form(ada, one).field("notes").value).toBe("Oh, hello");
+});
+
 test("each kind of input has its value, and tells it", async () => {
   const world = createFormWorld();
   const client = world.client();

@@ -16,8 +16,8 @@ interface Answered {
   readonly epoch: string;
 }
 
-/** Runs the child for a while after its first answers; what it was answered last, by topic. */
-async function live(path: string, driver: string, forMs: number): Promise<Map<string, Answered>> {
+/** Kills the child so many answers after the first of each topic; what it was answered last, by topic. */
+async function live(path: string, driver: string, more: number): Promise<Map<string, Answered>> {
   const child = spawn(process.execPath, ["--import", "tsx", "--conditions=source", script, path, driver], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -27,10 +27,14 @@ async function live(path: string, driver: string, forMs: number): Promise<Map<st
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = once(child, "close");
   // Where others are busy, a topic may come long after another.
-  while (!topics.every((name) => output.includes(`${name} `)) && child.exitCode === null && child.signalCode === null)
-    await sleep(1);
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done() && child.exitCode === null && child.signalCode === null) await sleep(1);
+  };
+  await until(() => topics.every((name) => output.includes(`${name} `)));
   await expect(openLog(path)).rejects.toMatchObject({ code: "conflict" });
-  await sleep(forMs);
+  const lines = (): number => output.split("\n").length;
+  const before = lines();
+  await until(() => lines() >= before + more);
   child.kill("SIGKILL");
   const [, signal] = await ended;
   expect([signal, errors]).toEqual(["SIGKILL", ""]);

@@ -58,6 +58,21 @@ test("what is typed stays, with its caret and its composition, whatever arrives;
   await until(() => expect(bio.value).toBe("more"));
 });
 
+test("TEXT3 a text that merges is edited by its element while others edit it, too", async () => {
+  const { ada, bob, page } = await open();
+  const notes = inputOf("notes");
+  await until(() => expect(notes.readOnly).toBe(false));
+  notes.focus();
+  await type("notes", "hello");
+  await until(() => expect([bob.field("notes").value, bob.field("notes").editedBy.length]).toEqual(["hello", 1]));
+  bob.field("notes").set("Oh, hello");
+  await until(() => expect(notes.value).toBe("Oh, hello"));
+  expect([form(ada, one).conflicts, document.activeElement]).toEqual([[], notes]);
+  page.unmount();
+  await fireEvent.input(notes, { target: { value: "nobody" } });
+  expect(form(ada, one).field("notes").value).toBe("Oh, hello");
+});
+
 test("each kind of input tells its value; a form element submits", async () => {
   const { page, ada, world } = await open();
   const handle = form(ada, one);
