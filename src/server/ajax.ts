@@ -6,7 +6,7 @@
  * and both directions carry numbered frames.
  *
  * Always: every request is answered; a body is read no further than its limit; what waits for a client is not given to a request that is gone.
- * Rules: docs/protocol/ajax.md AJAX1-AJAX16. Source of the plain half: sente-wire sections 2, 6 and 8.
+ * Rules: docs/protocol/ajax.md AJAX1-AJAX18. Source of the plain half: sente-wire sections 2, 6 and 8.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Env, randomHex } from "../core/env.ts";
@@ -17,12 +17,15 @@ import { type Poll, PollTransport } from "../transport/poll-server.ts";
 import type { Frame, Transport } from "../transport/transport.ts";
 import { chain } from "../wire/packer.ts";
 import type { Connection } from "./connection.ts";
-import type { Counters } from "./core.ts";
+import type { Counters } from "./counters.ts";
 import { type Framer, toBytes } from "./frames.ts";
+import type { Inbound } from "./inbound.ts";
 import { closeCodes, type ServerLimits } from "./limits.ts";
 import { PostReply } from "./post-reply.ts";
 import { type Checks, crossOriginOf, type Refusal, type RequestContext } from "./request.ts";
+import { RequestBody } from "./request-body.ts";
 import { isAnonymous } from "./sessions.ts";
+import { createVisitors } from "./visitors.ts";
 
 export interface LongPollOptions {
   /** A poll is answered after so long, with nothing; less than the 60 s after which clients give it up. Default 20 000. */
@@ -52,8 +55,7 @@ export interface AjaxDoor {
   polls(connection: Connection): void;
   /** Somebody who posts and does not poll. */
   visitor(url: URL, user: User, framer: Framer): Connection;
-  /** Handles a message that came by a post; whether it asks for a reply, and nothing if it cannot be read. */
-  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean | undefined;
+  post: Inbound["post"];
   report(error: unknown, where: string): void;
 }
 
@@ -63,6 +65,9 @@ interface Entry {
 }
 
 const text = "text/plain; charset=utf-8";
+
+/** Of a body, before it is known whose it is. */
+const maxStrangeBytes = 16 * 1024;
 
 export interface Ajax {
   handle(request: IncomingMessage, response: ServerResponse, url: URL): void;
@@ -75,6 +80,8 @@ export function createAjax(door: AjaxDoor): Ajax {
   /** Plain clients by user and client id, ours by name. */
   const plain = new Map<string, Entry>();
   const ours = new Map<string, Entry>();
+  const visitors = createVisitors(env, limits);
+  const maxBodyBytes = 3 * limits.maxFrameBytes + 4096;
   let isClosing = false;
 
   const send = (
@@ -166,28 +173,39 @@ export function createAjax(door: AjaxDoor): Ajax {
     return known;
   };
 
+  const refuseBody = (request: IncomingMessage, response: ServerResponse, body: RequestBody, refusal: Refusal): void => {
+    // What follows of it is not read, so nothing else can.
+    if (!body.isWhole) response.setHeader("connection", "close");
+    refuse(request, response, refusal);
+  };
+
+  const readWhole = async (body: RequestBody): Promise<Refusal | undefined> =>
+    (await body.read(maxBodyBytes)) ?? (body.length > maxBodyBytes ? tooLarge : undefined);
+
   const post = async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
-    const body = await readBody(request, 3 * limits.maxFrameBytes + 4096, env, limits.handshakeMs);
-    if ("status" in body) {
-      // What follows of it is not read, so nothing else can.
-      response.setHeader("connection", "close");
-      return refuse(request, response, body);
-    }
+    const body = new RequestBody(request, env, limits.handshakeMs);
+    const broken = await body.read(Math.min(maxStrangeBytes, maxBodyBytes));
+    if (broken) return refuseBody(request, response, body, broken);
     const name = url.searchParams.get("conn");
     if (name !== null) return postFrames(request, response, url, ours.get(name), body);
     const isBinary = url.searchParams.has("binary?");
-    if (!isBinary) for (const [key, value] of new URLSearchParams(body.toString())) url.searchParams.append(key, value);
-    const packed = isBinary ? body : (url.searchParams.get("ppstr") ?? "");
-    url.searchParams.delete("ppstr");
-    if (packed.length > limits.maxFrameBytes) return refuse(request, response, tooLarge);
+    const { search } = url;
+    let message = isBinary ? null : takeFields(url, search, body);
+    const isAllSeen = isBinary || body.isWhole;
     const admitted = await door.admit({ request, url });
-    if ("status" in admitted) return refuse(request, response, admitted);
+    if ("status" in admitted) return refuseBody(request, response, body, admitted);
+    const cut = await readWhole(body);
+    if (cut) return refuseBody(request, response, body, cut);
+    if (!isAllSeen) message = takeFields(url, search, body);
+    const packed = isBinary ? body.bytes : (message ?? "");
+    if (packed.length > limits.maxFrameBytes) return refuse(request, response, tooLarge);
     const framer = door.framerFor([]);
     const { seal: sealOf } = framer.packer;
     if (sealOf && !isBinary) return refuse(request, response, unreadable);
     const data = sealOf && typeof packed !== "string" ? await sealOf.open(packed) : packed;
     const known = knownAs(url, admitted.user);
-    if (known?.transport.paused) return refuse(request, response, tooMany);
+    const connection = known?.connection ?? visitorOf(request, url, admitted.user, framer);
+    if (!connection || connection.readingPaused) return refuse(request, response, tooMany);
     const answer = async (value: unknown): Promise<void> => {
       env.clearTimer(timer);
       try {
@@ -199,23 +217,28 @@ export function createAjax(door: AjaxDoor): Ajax {
     };
     const timer = env.setTimer(() => reply.answer(new Keyword("chsk/timeout")), longPoll.timeoutMs);
     const reply = new PostReply((value) => void answer(value));
-    const asked = door.post(known?.connection ?? door.visitor(url, admitted.user, framer), data, reply);
-    if (asked) return;
-    if (asked === false) return reply.answer(new Keyword("chsk/dummy-cb-200"));
+    const became = door.post(connection, data, reply);
+    if (became === "asked") return;
+    if (became === "told") return reply.answer(new Keyword("chsk/dummy-cb-200"));
     env.clearTimer(timer);
-    refuse(request, response, unreadable);
+    refuse(request, response, became === "full" ? tooMany : unreadable);
   };
 
-  const postFrames = (
+  const visitorOf = ({ socket }: IncomingMessage, url: URL, user: User, framer: Framer): Connection | undefined =>
+    visitors.of(JSON.stringify([keyOf(url, user), socket.remoteAddress]), user, () => door.visitor(url, user, framer));
+
+  const postFrames = async (
     request: IncomingMessage,
     response: ServerResponse,
     url: URL,
     entry: Entry | undefined,
-    body: Buffer,
-  ): void => {
+    body: RequestBody,
+  ): Promise<void> => {
     const refusal = door.check({ request, url });
-    if (refusal || !entry) return refuse(request, response, refusal ?? gone);
-    const { first, frames, close } = readPollBody(body);
+    if (refusal || !entry) return refuseBody(request, response, body, refusal ?? gone);
+    const cut = await readWhole(body);
+    if (cut) return refuseBody(request, response, body, cut);
+    const { first, frames, close } = readPollBody(body.bytes);
     if (frames.some((frame) => Buffer.byteLength(frame) > limits.maxFrameBytes)) {
       entry.transport.close(closeCodes.tooLarge, "too large");
       return refuse(request, response, tooLarge);
@@ -231,7 +254,10 @@ export function createAjax(door: AjaxDoor): Ajax {
     handle(request, response, url) {
       response.on("error", () => {});
       if (isClosing) return refuse(request, response, { status: 503, body: "The server is closing" });
-      if (request.method === "OPTIONS") return preflight(request, response, door.checks);
+      if (request.method === "OPTIONS") {
+        const origin = crossOriginOf(request, door.checks);
+        return origin === undefined ? refuse(request, response, strangeOrigin) : preflight(response, origin);
+      }
       const work = request.method === "GET" ? get : request.method === "POST" ? post : undefined;
       if (!work) {
         response.setHeader("allow", "GET, POST");
@@ -250,6 +276,7 @@ export function createAjax(door: AjaxDoor): Ajax {
 }
 
 const gone: Refusal = { status: 410, body: "No such connection" };
+const strangeOrigin: Refusal = { status: 403, body: "Unauthorized origin" };
 const tooLarge: Refusal = { status: 413, body: "Too large" };
 const tooMany: Refusal = { status: 429, body: "Too many messages" };
 const unreadable: Refusal = { status: 400, body: "Bad request" };
@@ -277,38 +304,20 @@ function seal({ packer }: Framer, frame: Frame): Frame | Promise<Frame> {
   return packer.seal ? chain(packer.seal.close(toBytes(frame.data)), (data): Frame => ({ data, text: false })) : frame;
 }
 
-async function readBody(request: IncomingMessage, maxBytes: number, env: Env, timeoutMs: number): Promise<Buffer | Refusal> {
-  if (request.readableEnded) return parsedBody((request as { body?: unknown }).body);
-  const pieces: Buffer[] = [];
-  let length = 0;
-  return new Promise((resolve) => {
-    const timer = env.setTimer(() => end({ status: 408, body: "The body took too long" }), timeoutMs);
-    const end = (result: Buffer | Refusal): void => {
-      env.clearTimer(timer);
-      request.removeAllListeners("data");
-      if ("status" in result) request.pause();
-      resolve(result);
-    };
-    request.on("data", (piece: Buffer) => {
-      length += piece.length;
-      if (length > maxBytes) end(tooLarge);
-      else pieces.push(piece);
-    });
-    request.on("end", () => end(Buffer.concat(pieces)));
-    request.on("error", () => end({ status: 400, body: "The body broke off" }));
-  });
-}
-
-/** A body that a framework's middleware has read before us: bytes, text, or the fields of a form. */
-function parsedBody(body: unknown): Buffer {
-  if (Buffer.isBuffer(body)) return body;
-  return Buffer.from(typeof body === "string" ? body : new URLSearchParams(body as Record<string, string>).toString());
+/** Adds to the query's parameters those of the form, as far as it was read, and takes the message out. */
+function takeFields(url: URL, search: string, body: RequestBody): string | null {
+  const form = body.bytes.toString();
+  url.search = search;
+  // The last may be cut off.
+  const fields = new URLSearchParams(body.isWhole ? form : form.slice(0, Math.max(0, form.lastIndexOf("&"))));
+  for (const [key, value] of fields) url.searchParams.append(key, value);
+  const packed = url.searchParams.get("ppstr");
+  url.searchParams.delete("ppstr");
+  return packed;
 }
 
 /** What a browser asks before a page of another origin may post. */
-function preflight(request: IncomingMessage, response: ServerResponse, checks: Checks): void {
-  const origin = crossOriginOf(request, checks);
-  if (origin === undefined) return void response.writeHead(403).end();
+function preflight(response: ServerResponse, origin: string): void {
   response
     .writeHead(204, {
       ...crossOriginHeaders(origin),

@@ -20,6 +20,7 @@ import { createWebSocketAcceptor, type WebSocketAcceptor } from "../transport/we
 import type { DeflateOptions } from "../transport/ws-global.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
 import type { Admission, Bridge } from "./bridge.ts";
+import { claim } from "./claims.ts";
 import { writePortFile } from "./port-file.ts";
 import { checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
@@ -191,34 +192,28 @@ export function createDoors(door: Door): Doors {
       deflate,
       onTooLarge: () => void door.counters.closedTooLarge++,
     });
-    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      const url = urlOf(request);
-      // Another path is somebody else's; where nobody else listens it must still be answered.
-      const bridge = url && bridgeAt(url.pathname);
-      if (url && (bridge || url.pathname === path)) void upgrade(acceptor, request, socket, head, url, bridge);
-      else if (server.listenerCount("upgrade") === 1)
-        refuse(socket, { status: url ? 404 : 400, body: url ? "Not found" : "Bad request" });
-    };
-    // Everybody who listened before hears what is not ours.
-    const others = server.listeners("request") as ((...args: unknown[]) => void)[];
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      const url = urlOf(request);
-      if (isAttached && url?.pathname === path) handle(request, response, url);
-      else for (const other of others) other.call(server, request, response);
-    };
-    server.removeAllListeners("request");
-    server.on("request", onRequest);
-    server.on("upgrade", onUpgrade);
-    let isAttached = true;
+    const letGo = claim(server, {
+      request(request, response) {
+        const url = urlOf(request);
+        if (url?.pathname !== path) return false;
+        handle(request, response, url);
+        return true;
+      },
+      upgrade(request, socket, head) {
+        const url = urlOf(request);
+        const bridge = url && bridgeAt(url.pathname);
+        if (!url || !(bridge || url.pathname === path)) return false;
+        void upgrade(acceptor, request, socket, head, url, bridge);
+        return true;
+      },
+      refuse(request, socket) {
+        const isUrl = urlOf(request) !== undefined;
+        refuse(socket, { status: isUrl ? 404 : 400, body: isUrl ? "Not found" : "Bad request" });
+      },
+    });
     const stop = (): void => {
-      if (!isAttached) return;
-      isAttached = false;
-      server.off("upgrade", onUpgrade);
+      letGo();
       detach.delete(stop);
-      // Who attached after us calls us still.
-      if (!server.listeners("request").includes(onRequest)) return;
-      server.off("request", onRequest);
-      for (const other of others) server.on("request", other);
     };
     detach.add(stop);
     return stop;

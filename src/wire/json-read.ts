@@ -3,18 +3,20 @@
  * strings and arrays.
  *
  * Always: the walk goes no deeper than the budget allows; what holds nothing tagged stays the parser's own object.
- * Rules: docs/protocol.md JSON1-JSON7, BUDGET1-BUDGET5.
+ * Rules: docs/protocol.md JSON1-JSON7, BUDGET1-BUDGET5, BUDGET7.
  */
 import { SyncError } from "../core/errors.ts";
 import { List, Tagged } from "../core/values.ts";
 import { collectMap, collectSet } from "./collect.ts";
 import { forgetTexts } from "./edn-write.ts";
+import { guardJson } from "./json-guard.ts";
 import { checkDigits, checkKey, enter, leave, spend, startMeter } from "./meter.ts";
 import type { Budget } from "./packer.ts";
 import { isOpenTag, readScalar } from "./scalars.ts";
 
 /** Throws SyncError `malformed`, `too-large` or `too-deep`. */
 export function readJson(input: string, budget: Budget): unknown {
+  guardJson(input, budget);
   let parsed: unknown;
   try {
     parsed = JSON.parse(input);

@@ -3,7 +3,7 @@
  *
  * Always: `unpack` either returns the value the whole input stands for or throws a SyncError
  * (`malformed`, `too-large`, `too-deep`); it never returns a part, and never changes a prototype.
- * Rules: docs/protocol.md PACK1-PACK6, BUDGET1-BUDGET6.
+ * Rules: docs/protocol.md PACK1-PACK6, BUDGET1-BUDGET7.
  */
 
 import type { Transport } from "../transport/transport.ts";
@@ -41,8 +41,8 @@ export interface Packer {
   readonly splice?: Splice;
   /** What becomes of a whole frame after `pack` and before `unpack`. Sealed frames are binary. */
   readonly seal?: Seal;
-  /** A transport whose frames are sealed; there exactly where `seal` is. */
-  over?(transport: Transport): Transport;
+  /** A transport whose frames are sealed; there exactly where `seal` is. `onBroken`: why it closes, where a frame cannot be opened. */
+  over?(transport: Transport, onBroken?: (error: unknown) => void): Transport;
 }
 
 /** How packed pieces become a packed vector: `head(count) piece separator piece … tail`, copied and never re-encoded. */
@@ -59,8 +59,8 @@ export interface Seal {
   /** The same bytes whoever receives them: a frame that goes to many is sealed once. */
   readonly shared: boolean;
   close(payload: Uint8Array): Bytes | Promise<Bytes>;
-  /** Fails with SyncError `malformed` or `too-large`. */
-  open(sealed: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** Fails with SyncError `malformed`, or `too-large` for a payload over `maxBytes`. */
+  open(sealed: Uint8Array, maxBytes?: number): Uint8Array | Promise<Uint8Array>;
   /** What closes instead for a peer whose round trip takes less than that; `open` opens both. */
   readonly near?: { readonly belowMs: number; readonly seal: Seal };
 }

@@ -7,6 +7,7 @@
  */
 import { Decoder, Encoder, type Packet, PacketType } from "socket.io-parser";
 import { SyncError } from "../core/errors.ts";
+import { guardJson } from "./json-guard.ts";
 import { readTree } from "./json-read.ts";
 import { type Bytes, defaultBudget, type Packer } from "./packer.ts";
 import { treeOf } from "./socketio-tree.ts";
@@ -30,6 +31,7 @@ export function socketio(): Packer {
     },
     unpack(packed, budget = defaultBudget) {
       const { text, attachments } = partsOf(packed);
+      guardJson(text, budget);
       return readTree(treeIn(text, attachments), budget);
     },
   };

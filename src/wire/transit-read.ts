@@ -3,12 +3,13 @@
  *
  * Always: the walk goes in the order of the text, in which the writer counted its codes; what a code stands for costs by its
  * length, so that few bytes do not become many.
- * Rules: docs/protocol/transit.md TRANSIT1-TRANSIT14, BUDGET1-BUDGET5.
+ * Rules: docs/protocol/transit.md TRANSIT1-TRANSIT14, BUDGET1-BUDGET5, BUDGET7.
  */
 import { SyncError } from "../core/errors.ts";
 import { Keyword, List, Ratio, Sym, Tagged } from "../core/values.ts";
 import { collectMap, collectSet } from "./collect.ts";
 import { forgetTexts } from "./edn-write.ts";
+import { guardJson } from "./json-guard.ts";
 import { checkDigits, checkKey, enter, leave, spend, startMeter } from "./meter.ts";
 import type { Budget } from "./packer.ts";
 import { entriesOf, propertyOf } from "./plain.ts";
@@ -35,6 +36,7 @@ let coded: Label[] = [];
 
 /** Throws SyncError `malformed`, `too-large` or `too-deep`. */
 export function readTransit(input: string, budget: Budget): unknown {
+  guardJson(input, budget);
   let parsed: unknown;
   try {
     parsed = JSON.parse(input);

@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isKeyName, isKeywordName, isSymbolName, isTagName } from "../../src/wire/names.ts";
+import { cpuMsOf } from "../support/cpu.ts";
 import { keyName } from "../support/values.ts";
 
 test.each([
@@ -118,14 +119,15 @@ test("EDN13 a tag begins with a letter", () => {
 });
 
 test("EDN2 long names take time in proportion to their length", () => {
-  const start = performance.now();
-  for (const text of ["a", "a/", "a:", "-", "a-1/", "/", ":", "1"]) {
-    for (const name of [text.repeat(50_000), `${text.repeat(50_000)}@`]) {
-      isKeywordName(name);
-      isSymbolName(name);
-      isTagName(name);
+  const cpuMs = cpuMsOf(() => {
+    for (const text of ["a", "a/", "a:", "-", "a-1/", "/", ":", "1"]) {
+      for (const name of [text.repeat(50_000), `${text.repeat(50_000)}@`]) {
+        isKeywordName(name);
+        isSymbolName(name);
+        isTagName(name);
+      }
+      isKeyName(text.repeat(127));
     }
-    isKeyName(text.repeat(127));
-  }
-  expect(performance.now() - start).toBeLessThan(3000);
+  });
+  expect(cpuMs).toBeLessThan(3000);
 });
