@@ -6,6 +6,7 @@
  * Rules: docs/protocol.md ATOM1-ATOM9.
  */
 import type { Pattern, Ref } from "../core/definitions.ts";
+import type { Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { createStore, type Readable } from "../core/store.ts";
@@ -20,11 +21,12 @@ import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
 import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, optionsOf, type ParamValues, patternOf } from "./family.ts";
+import { declareKind, type Family, loadedTopic, optionsOf, type ParamValues, patternOf } from "./family.ts";
 import type { Authorize } from "./grants.ts";
-import { seeded } from "./published.ts";
+import type { Hosted } from "./hosted.ts";
+import { firstValue, seeded } from "./published.ts";
 import type { Topic } from "./topic.ts";
-import { type Hosted, quiet } from "./topics.ts";
+import { quiet } from "./topics.ts";
 
 export interface ServerAtomOptions<T, P extends ParamValues = ParamValues> {
   /** Overrides the definition's; a function for a pattern: the first value by params. */
@@ -71,7 +73,7 @@ export function atom<T>(
   const core = coreOf(server);
   const initial = "initial" in options ? options.initial : (optionsOf(target) as { initial?: T }).initial;
   const versions = versionsOf(patternOf(target), optionsOf(target));
-  const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  const grants = { authorize: options.authorize, writeAction: "write", durability: options.durability } as const;
   return declareKind<ServerAtom<T>>(core, "atom", target, grants, (name, params, onHandle) =>
     hostAtom(core, name, {
       ...options,
@@ -121,15 +123,21 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   const { seed } = options;
   const created = seed
     ? seeded(topics, made, async () => {
-        authority.set(await seed());
+        const value = await firstValue(core, name, seed);
+        authority.set(value);
         return authority.take(topics.pack) ?? [];
       })
     : made;
 
   let gathering = false;
+  let timer: Timer | undefined;
+  /** Also where the server closes before the time is over: what was told to have changed is stored, and told to readers. */
   const commit = (): void => {
     gathering = false;
-    if (!topic) return;
+    if (timer !== undefined) env.clearTimer(timer);
+    timer = undefined;
+    core.ends.delete(commit);
+    if (!topic || topic.isClosed) return;
     try {
       // Packed here first, so that what cannot travel undoes the turn instead of half of it.
       let entry: Uint8Array | undefined;
@@ -154,11 +162,12 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     show();
     if (gathering) return;
     gathering = true;
-    if (options.debounceMs) env.setTimer(commit, options.debounceMs);
-    else delivery.beforeFlush(commit);
+    if (!options.debounceMs || core.ended) return delivery.beforeFlush(commit);
+    timer = env.setTimer(commit, options.debounceMs);
+    core.ends.add(commit);
   };
   const write = (change: () => void): void => {
-    if (!topic) throw new SyncError("loading", `Atom "${name}" is not loaded yet: await its \`ready\` first.`);
+    loadedTopic(topic, `Atom "${name}"`);
     change();
     changed();
   };
@@ -176,14 +185,20 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     topic = opened;
     if (options.view) {
       const derived = createViews(core, opened, name, options.view, () => opened.state() as T);
-      opened.log.onRecords(derived.update);
+      opened.onRecords(derived.update);
       views = derived;
     }
     show();
     return {
       topic,
       ...(views ? { viewFor: views.topicFor, views: views.topics } : {}),
-      close: () => views?.close(),
+      isBusy: () => gathering,
+      isEmpty: () => opened.isUntouched,
+      close() {
+        if (timer !== undefined) env.clearTimer(timer);
+        core.ends.delete(commit);
+        views?.close();
+      },
     };
   };
   return created instanceof Promise ? created.then(ready) : ready(created);

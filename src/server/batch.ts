@@ -12,9 +12,10 @@ import { sync } from "../session/messages/sync.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
 import { type Grant, pathsOf } from "./grants.ts";
+import { watched } from "./guard.ts";
+import type { Hosted } from "./hosted.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
-import type { Hosted } from "./topics.ts";
 import type { Outcome } from "./writers.ts";
 import { isSuperseded } from "./writes.ts";
 
@@ -46,7 +47,8 @@ interface Part extends BatchPart {
 /** What is known of a batch that was sent before; nothing: it is new. */
 type Known = { readonly error: WireError } | { readonly offsets: readonly number[] } | undefined;
 
-export function createBatches({ topics, counters, env }: ServerCore): Batches {
+export function createBatches(core: ServerCore): Batches {
+  const { topics, counters, env } = core;
   const acknowledge = ({ current }: Connection, { id, seq }: Part, offset: number): void =>
     current.reply(current.framer.event(sync.ack, [id, seq, offset]));
   const reject = ({ current }: Connection, id: number, seq: number, error: WireError): void => {
@@ -122,7 +124,8 @@ export function createBatches({ topics, counters, env }: ServerCore): Batches {
     return parts.map(({ name, op }, index) =>
       about(name, () => {
         const hosted = writable[index] as Hosted;
-        const entry = hosted.decide?.(op, { ...context, paths: pathsOf(allowed[index]) });
+        const run = (): unknown => hosted.decide?.(op, { ...context, paths: pathsOf(allowed[index]) });
+        const entry = watched((error) => core.report(error, name), run);
         return { hosted, entry, packed: entry === undefined ? undefined : topics.pack(entry) };
       }),
     );

@@ -43,12 +43,11 @@ interface CapableHost {
   readonly limits: ServerLimits;
   readonly heartbeatMs: number;
   onClient(connection: Connection, capabilities: Capabilities): void;
-  close(connection: Connection, code: number, reason: string): void;
 }
 
 const ownFeatures = ["handshake", "event", "reply-fn", "ping-pong", "reconnect", "pub-sub", "broadcast", "sync", "move", "batch"];
 
-export function createCapable({ options, formats, limits, heartbeatMs, onClient, close }: CapableHost): Capable {
+export function createCapable({ options, formats, limits, heartbeatMs, onClient }: CapableHost): Capable {
   const own: Capabilities = {
     version: libraryVersion,
     protocolVersion,
@@ -73,7 +72,7 @@ export function createCapable({ options, formats, limits, heartbeatMs, onClient,
           if (refusal) {
             connection.control(connection.framer.event(upgrade.close, refusal));
             connection.flush();
-            close(connection, closeCodes.unsupported, "unsupported version");
+            connection.close(closeCodes.unsupported, "unsupported version");
             return true;
           }
           connection.capabilities = theirs;

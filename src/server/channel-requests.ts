@@ -13,6 +13,7 @@ import { ownBudget } from "../wire/packer.ts";
 import { countReaders } from "./channel-readers.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import { isDefect } from "./guard.ts";
 import type { Topic } from "./topic.ts";
 
 /** Of one answer, as they are kept; a larger entry comes alone. */
@@ -26,7 +27,7 @@ export interface ChannelRequests {
 export function createChannelRequests(core: ServerCore): ChannelRequests {
   const { counters, kept, limits, topics } = core;
 
-  const answer = async (connection: Connection, callback: unknown, make: () => unknown): Promise<void> => {
+  const answer = async (connection: Connection, where: string, callback: unknown, make: () => unknown): Promise<void> => {
     let value: unknown;
     connection.openCallbacks++;
     try {
@@ -34,6 +35,7 @@ export function createChannelRequests(core: ServerCore): ChannelRequests {
       value = await make();
     } catch (error) {
       counters.refused++;
+      if (isDefect(error)) core.report(error, where);
       value = event(errorEvent, toWireError(error));
     } finally {
       connection.openCallbacks--;
@@ -44,7 +46,7 @@ export function createChannelRequests(core: ServerCore): ChannelRequests {
   /** The channel that this connection reads under that id. */
   const read = (connection: Connection, id: number): Topic => {
     const subscription = connection.subscription(id);
-    if (!subscription?.read) throw new SyncError("invalid", "Subscribe to read it first.");
+    if (!subscription?.read) throw connection.missing(id, "Subscribe to read it first.");
     if (subscription.topic.catchUp !== "gap") throw new SyncError("unsupported", `"${subscription.name}" has no history.`);
     return subscription.topic;
   };
@@ -78,22 +80,22 @@ export function createChannelRequests(core: ServerCore): ChannelRequests {
       switch (id) {
         case sync.history: {
           const request = readHistory(data);
-          if (request) void answer(connection, callback, () => past(read(connection, request.id), request));
+          if (request) void answer(connection, id, callback, () => past(read(connection, request.id), request));
           return request !== undefined;
         }
         case sync.subscribers: {
           const [topic] = readIds(data) ?? [];
-          if (topic !== undefined) void answer(connection, callback, () => countReaders(read(connection, topic)));
+          if (topic !== undefined) void answer(connection, id, callback, () => countReaders(read(connection, topic)));
           return topic !== undefined;
         }
         case sync.consume: {
           const request = readConsume(data);
           if (request) {
-            void answer(connection, callback, () => {
+            void answer(connection, id, callback, () => {
               const subscription = connection.subscription(request.id);
               const hosted = subscription && topics.opened(subscription.name);
               if (!subscription || !connection.session || !hosted?.consume)
-                throw new SyncError("invalid", "Say hello and subscribe to a group first.");
+                throw connection.missing(request.id, "Say hello and subscribe to a group first.");
               hosted.consume(subscription, request);
               return true;
             });

@@ -15,8 +15,8 @@ import { createMemoryLog } from "../topic/memory-log.ts";
 import { ownBudget } from "../wire/packer.ts";
 import type { ServerCore } from "./core.ts";
 import { type Authorize, ask } from "./grants.ts";
+import type { Hosted } from "./hosted.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted } from "./topics.ts";
 
 export type Wildcards = "whole" | "each";
 
@@ -55,9 +55,12 @@ export function createWildcards(
       open.delete(name);
       for (const { topic } of derived.values()) topic.close();
     };
-    if (mode === "whole") return { topic: whole.topic, close };
+    // What was heard is in memory alone.
+    const isBusy = (): boolean => [...derived.values()].some(({ topic }) => topic.head > 0);
+    if (mode === "whole") return { topic: whole.topic, isBusy, close };
     return {
       topic: whole.topic,
+      isBusy,
       viewFor(user) {
         const known = derived.get(user.id);
         const own = known ?? { topic: create(`${name}?user=${encodeURIComponent(user.id)}`), user, idleSinceMs: 0 };

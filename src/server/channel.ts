@@ -16,12 +16,13 @@ import { ownBudget } from "../wire/packer.ts";
 import { createReaders, type Subscribers } from "./channel-readers.ts";
 import { createWildcards, type Wildcards } from "./channel-wildcards.ts";
 import { coreOf, type ServerCore } from "./core.ts";
+import { declareKind, type Family, type ParamValues } from "./family.ts";
 import type { Authorize } from "./grants.ts";
 import { type GroupOptions, type GroupStats, groupTopic, hostGroup } from "./groups.ts";
+import { watched } from "./guard.ts";
+import type { Hosted } from "./hosted.ts";
 import type { Topic } from "./topic.ts";
-import { type Hosted, quiet } from "./topics.ts";
-
-type ParamValues = { readonly [name: string]: string };
+import { quiet } from "./topics.ts";
 
 export interface ServerChannelOptions<E extends ChannelEvents = ChannelEvents> {
   /** Asked for `read`, for `publish`, and for a group's `consume`. */
@@ -68,11 +69,7 @@ export interface ServerChannel<E extends ChannelEvents> {
   group(name: string): GroupStats | undefined;
 }
 
-export interface ChannelFamily<E extends ChannelEvents, P> {
-  open(params: P): Promise<ServerChannel<E>>;
-  list(options?: { readonly prefix?: string }): string[];
-  delete(params: P): void;
-}
+export type ChannelFamily<E extends ChannelEvents, P> = Family<ServerChannel<E>, P>;
 
 export function channel<E extends ChannelEvents, P extends ParamValues>(
   server: object,
@@ -94,36 +91,25 @@ export function channel<E extends ChannelEvents>(
     | Ref<"channel", E>
     | Pattern<"channel", E, never>;
   const { events } = ref.options as { events?: ChannelEvents };
-  const handles = new Map<string, ServerChannel<E>>();
-  const host = (name: string): Hosted | Promise<Hosted> =>
+  const groups = declareGroups(core, ref.pattern, options as unknown as ServerChannelOptions);
+  const grants = { authorize: options.authorize, writeAction: "publish", durability: options.durability } as const;
+  const handle = declareKind<ServerChannel<ChannelEvents>>(core, "channel", ref, grants, (name, _params, onHandle) =>
     hostChannel(core, name, {
       events,
       options,
       groups,
       heard: (first, records) => wildcards?.heard(name, first, records),
-      onHandle: (handle) => void handles.set(name, handle as unknown as ServerChannel<E>),
-    });
-  core.topics.declare({ kind: "channel", pattern: ref.pattern, authorize: options.authorize, writeAction: "publish", host });
-  const groups = declareGroups(core, ref.pattern, options as unknown as ServerChannelOptions);
+      onHandle,
+    }),
+  ) as unknown;
   const wildcards = options.wildcards && createWildcards(core, ref.pattern, options.wildcards, options);
-
-  if (typeof ref !== "function") {
-    const opening = core.topics.open(ref.topic);
-    if (opening instanceof Promise) opening.catch((error: unknown) => core.report(error, ref.topic));
-    return handles.get(ref.topic) as ServerChannel<E>;
-  }
+  if (typeof ref !== "function") return handle as ServerChannel<E>;
+  const family = handle as Family<ServerChannel<E>, never>;
   return {
-    async open(params: never) {
-      const { topic } = ref(params);
-      await core.topics.open(topic);
-      return handles.get(topic) as ServerChannel<E>;
-    },
-    list: ({ prefix = "" } = {}) => [...handles.keys()].filter((name) => name.startsWith(prefix)),
-    delete(params: never) {
-      const { topic } = ref(params);
-      for (const name of groups.names) core.topics.delete(groupTopic(topic, name), "deleted");
-      core.topics.delete(topic, "deleted");
-      handles.delete(topic);
+    ...family,
+    delete(params) {
+      for (const name of groups.names) core.topics.delete(groupTopic(ref(params).topic, name), "deleted");
+      family.delete(params);
     },
   };
 }
@@ -149,7 +135,10 @@ function hostChannel(
       if (!schemas) return data;
       const schema = schemas.get(event);
       if (!schema) throw new SyncError("not-declared", `Channel "${name}" has no event "${event}".`);
-      return validate(schema, data, `Event "${event}"`);
+      return watched(
+        (error) => core.report(error, name),
+        () => validate(schema, data, `Event "${event}"`),
+      );
     },
   });
   const listeners = new Set<(message: ServerMessage<ChannelEvents>) => void>();
@@ -172,6 +161,7 @@ function hostChannel(
   });
   let topic: Topic | undefined;
   const append = (opened: Topic, entry: Uint8Array): Published => {
+    opened.checkOpen();
     const { fault } = opened;
     if (fault) return new Stored(() => Promise.reject(fault));
     const result = topics.append(opened, [{ entry }]);
@@ -208,7 +198,7 @@ function hostChannel(
   const ready = (opened: Topic): Hosted => {
     topic = opened;
     readers.follow(opened);
-    topic.log.onRecords((first, records) => {
+    topic.onRecords((first, records) => {
       heard(first, records);
       if (!listeners.size) return;
       for (const [index, { entry }] of records.entries()) tell(first + index, core.kept.unpack(entry, ownBudget) as ChannelEntry);
@@ -243,12 +233,28 @@ function declareGroups(core: ServerCore, pattern: string, { groups = {}, authori
     core.topics.declare({
       kind: "group",
       pattern: pattern + suffix,
+      companionOf: pattern,
       authorize,
       writeAction: "consume",
       async host(name) {
-        const { topic: parent } = await core.topics.open(name.slice(0, -suffix.length));
-        const onStats = (get: () => GroupStats): void => void stats.set(name, get);
-        return hostGroup({ core, name, parent, durability, options, onStats });
+        const parentName = name.slice(0, -suffix.length);
+        const opening = core.topics.open(parentName);
+        // It follows its channel for as long as it is loaded itself.
+        const release = core.topics.keep(parentName);
+        try {
+          const { topic: parent } = await opening;
+          const onStats = (get: () => GroupStats): void => void stats.set(name, get);
+          const hosted = await hostGroup({ core, name, parent, durability, options, onStats });
+          const close = (): void => {
+            stats.delete(name);
+            hosted.close();
+            release();
+          };
+          return { ...hosted, close };
+        } catch (error) {
+          release();
+          throw error;
+        }
       },
     });
   }

@@ -7,6 +7,7 @@ import type { Events } from "../core/events.ts";
 import type { Durability } from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
 import type { Bridge } from "./bridge.ts";
+import type { Counters } from "./counters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Framer } from "./frames.ts";
 import type { Authorize } from "./grants.ts";
@@ -14,30 +15,6 @@ import type { ServerLimits } from "./limits.ts";
 import type { Subscriptions } from "./subscribe.ts";
 import type { Topics } from "./topics.ts";
 import type { Users } from "./users.ts";
-
-export interface Counters {
-  messagesIn: number;
-  messagesOut: number;
-  bytesIn: number;
-  malformed: number;
-  badEvents: number;
-  unhandledEvents: number;
-  refused: number;
-  droppedPushes: number;
-  /** Frames that may be lost, for connections that were full. */
-  droppedLossy: number;
-  /** Replies, pushes and entries that are larger than the client said it takes. */
-  tooLargeForPeer: number;
-  ratePauses: number;
-  /** Sent again, and answered as before. */
-  repeatedWrites: number;
-  closedStuck: number;
-  closedSilent: number;
-  closedFlooding: number;
-  /** WebSockets, for a message over `maxFrameBytes` as it came or inflated. */
-  closedTooLarge: number;
-  handlerErrors: number;
-}
 
 export interface ServerCore {
   readonly env: Env;
@@ -49,6 +26,8 @@ export interface ServerCore {
   readonly authorize: Authorize | undefined;
   /** Until the storage is open. */
   opening: Promise<void> | undefined;
+  /** Something can be stored. */
+  readonly hasStorage: boolean;
   /** How durable topics are that do not say; absent: as their kind has it. */
   readonly durability: Durability | undefined;
   readonly delivery: Delivery;

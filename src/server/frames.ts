@@ -18,6 +18,11 @@ export function toBytes(packed: string | Uint8Array): Uint8Array {
   return typeof packed === "string" ? Buffer.from(packed) : packed;
 }
 
+/** True if `frame` has no more than `maxBytes` of UTF-8, of which a character is at most three. */
+export function fits({ data }: Frame, maxBytes: number): boolean {
+  return data.length * 3 <= maxBytes || Buffer.byteLength(data) <= maxBytes;
+}
+
 export interface Framer {
   readonly packer: Packer;
   /** A value as a piece of a later frame. */

@@ -16,9 +16,9 @@ import type { Durability } from "../topic/log.ts";
 import { ownBudget } from "../wire/packer.ts";
 import type { ServerMessage } from "./channel.ts";
 import type { ServerCore } from "./core.ts";
+import type { Hosted } from "./hosted.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted } from "./topics.ts";
 
 /** An event that was tried as often as it may be. */
 export type DeadJob<E extends ChannelEvents> = ServerMessage<E> & {
@@ -138,6 +138,7 @@ export async function hostGroup({ core, name, parent, durability, options, onSta
 
   /** Writes what the server itself decided. */
   const write = async (entry: GroupEntry): Promise<void> => {
+    if (closed) return;
     state.apply(entry);
     try {
       await topics.append(group, [{ entry: topics.pack(entry) }]);
@@ -287,11 +288,11 @@ export async function hostGroup({ core, name, parent, durability, options, onSta
     if (!isNew) call(() => onGap?.({ topic: parent.name, from: 0, to: 0 }));
   }
   next = state.base + 1;
-  const stopOwn = group.log.onRecords((_first, records) => {
+  const stopOwn = group.onRecords((_first, records) => {
     for (const { entry } of records) settled(kept.unpack(entry, ownBudget) as GroupEntry);
     void give();
   });
-  const stopParent = parent.log.onRecords(() => void give());
+  const stopParent = parent.onRecords(() => void give());
 
   onStats(() => {
     const running = [...members].reduce((sum, member) => sum + member.jobs.size, 0);
@@ -333,6 +334,8 @@ export async function hostGroup({ core, name, parent, durability, options, onSta
       const job = jobs.get((entry as GroupEntry)[1] as number);
       if (job) free(job);
     },
+    // Who had an event last may still say that it is done.
+    isBusy: () => giving || jobs.size > 0,
     close() {
       closed = true;
       stopOwn();

@@ -14,6 +14,7 @@ import { errorEvent, event, type Up } from "../session/messages/sente.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
 import { type Authorize, ask } from "./grants.ts";
+import { isDefect } from "./guard.ts";
 
 /** The connection that an event came from. */
 export interface Peer {
@@ -109,6 +110,7 @@ export function createHandlers(
           checked = validate(schema, data, `Event "${id}"`);
         } catch (error) {
           counters.refused++;
+          if (isDefect(error)) core.report(error, id);
           return fail(connection, callback, error);
         }
       }

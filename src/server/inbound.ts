@@ -24,7 +24,8 @@ import { createBucket, type Rate, waitMs } from "../tail/bucket.ts";
 import { defaultBudget } from "../wire/packer.ts";
 import type { Capable } from "./capable.ts";
 import { createChannelRequests } from "./channel-requests.ts";
-import { type Connection, pauseReasons } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { pauseReasons } from "./connection-record.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./handlers.ts";
 import { closeCodes } from "./limits.ts";
@@ -42,8 +43,8 @@ const floodingMs = 30_000;
 
 export interface Inbound {
   receive(connection: Connection, data: string | Uint8Array): void;
-  /** Handles what a plain client posted; whether it asks for a reply, and nothing if it cannot be read. */
-  post(connection: Connection, data: string | Uint8Array, reply: PostReply): boolean | undefined;
+  /** Handles what a plain client posted, unless it cannot be read, or asks for a reply while too many wait for theirs. */
+  post(connection: Connection, data: string | Uint8Array, reply: PostReply): "asked" | "told" | "full" | "unreadable";
 }
 
 interface InboundHost {
@@ -53,7 +54,6 @@ interface InboundHost {
   readonly subscriptions: Subscriptions;
   readonly sessions: Sessions;
   readonly users: Users;
-  close(connection: Connection, code: number, reason: string): void;
   /** It is the client that went away a moment ago. */
   returned(connection: Connection): void;
   /** It was opened to take over from another, and stands for itself now. */
@@ -69,7 +69,6 @@ export function createInbound({
   subscriptions,
   sessions,
   users,
-  close,
   returned,
   enter,
   moves,
@@ -93,7 +92,7 @@ export function createInbound({
       connection.malformedSinceMs = now;
       connection.malformed = 0;
     }
-    if (++connection.malformed >= malformedAllowed) close(connection, closeCodes.malformed, "malformed");
+    if (++connection.malformed >= malformedAllowed) connection.close(closeCodes.malformed, "malformed");
   };
 
   /** Pauses reading until the rate allows the next message; what was read already is still handled, on credit. */
@@ -112,7 +111,7 @@ export function createInbound({
     connection.overRateSinceMs ||= now;
     if (now - connection.overRateSinceMs > floodingMs) {
       counters.closedFlooding++;
-      return close(connection, closeCodes.tooMany, "rate-limited");
+      return connection.close(closeCodes.tooMany, "rate-limited");
     }
     connection.pauseReading(pauseReasons.rate);
     env.setTimer(() => connection.resumeReading(pauseReasons.rate), pauseMs);
@@ -132,6 +131,7 @@ export function createInbound({
     let resumed = false;
     let token = "";
     connection.compact = message.binary;
+    connection.takesLate = message.late;
     const attach = (): void => {
       ({ resumed, token } = sessions.attach(connection, message.session, message.token));
     };
@@ -220,12 +220,13 @@ export function createInbound({
   return {
     post(connection, data, reply) {
       const up = read(connection, data);
-      if (!up) return undefined;
+      if (!up) return "unreadable";
       const callback = "callback" in up && up.callback !== null ? reply : null;
+      if (callback && connection.openCallbacks >= limits.maxCallbacks) return "full";
       if (up.type === "event") handlers.handle(connection, up.id, up.data, callback);
       else if (up.type === "bad-event") handlers.bad(connection, { ...up, callback });
       else if (up.type === "ping") callback?.answer("pong");
-      return callback !== null;
+      return callback ? "asked" : "told";
     },
     receive(connection, data) {
       if (connection.closed) return;

@@ -17,8 +17,9 @@ import {
 } from "../kind/inbox-group.ts";
 import type { Durability } from "../topic/log.ts";
 import type { ServerCore } from "./core.ts";
+import type { TopicPart } from "./entries.ts";
+import type { Hosted } from "./hosted.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted, TopicPart } from "./topics.ts";
 
 export interface OpenInbox {
   readonly topic: Topic;
@@ -31,6 +32,8 @@ export interface GroupHost {
   readonly core: ServerCore;
   readonly durability: Durability;
   open(user: string): Promise<OpenInbox>;
+  /** Keeps loaded what is being opened, until called back. */
+  keep(user: string): () => void;
   check(event: string, data: unknown): unknown;
 }
 
@@ -39,7 +42,11 @@ const maxReaders = 1000;
 /** Where the disk fails, until the next try. */
 const retryMs = 1000;
 
-export function hostGroup({ core, durability, open, check }: GroupHost, name: string, target: string): Hosted | Promise<Hosted> {
+export function hostGroup(
+  { core, durability, open, keep, check }: GroupHost,
+  name: string,
+  target: string,
+): Hosted | Promise<Hosted> {
   const { topics, env } = core;
   const authority = createGroupAuthority({
     maxWaiting,
@@ -55,8 +62,21 @@ export function hostGroup({ core, durability, open, check }: GroupHost, name: st
   let closed = false;
 
   /** True: it is passed on, or will never be. */
-  const pass = async (topic: Topic, { offset, event, data, from, users }: WaitingMessage): Promise<boolean> => {
-    const inboxes = await Promise.allSettled(users.map(open));
+  const pass = async (topic: Topic, message: WaitingMessage): Promise<boolean> => {
+    const opening = message.users.map(open);
+    // The first may be idle by the time that the last is open.
+    const releases = message.users.map(keep);
+    try {
+      return await passTo(topic, message, await Promise.allSettled(opening));
+    } finally {
+      for (const release of releases) release();
+    }
+  };
+  const passTo = async (
+    topic: Topic,
+    { offset, event, data, from }: WaitingMessage,
+    inboxes: readonly PromiseSettledResult<OpenInbox>[],
+  ): Promise<boolean> => {
     if (inboxes.some((inbox) => inbox.status === "fulfilled" && inbox.value.topic.fault)) return false;
     // From here to the append nothing may come between: all states change first.
     const done = authority.decide([1, offset], { replica: null, user: undefined, nowMs: env.nowMs() });
@@ -96,7 +116,7 @@ export function hostGroup({ core, durability, open, check }: GroupHost, name: st
   };
 
   const ready = (topic: Topic): Hosted => {
-    topic.log.onRecords(() => void passAll(topic));
+    topic.onRecords(() => void passAll(topic));
     void passAll(topic);
     return {
       topic,
@@ -106,6 +126,7 @@ export function hostGroup({ core, durability, open, check }: GroupHost, name: st
         return authority.decide(checked as GroupOp, context);
       },
       apply: (entry) => authority.apply(entry as GroupEntry),
+      isBusy: () => passing || (authority.snapshot() as GroupState).waiting.length > 0,
       close() {
         closed = true;
       },

@@ -24,11 +24,13 @@ import { createInboxAuthority, type InboxRetention, type InboxRules } from "../k
 import type { AppendResult, Durability } from "../topic/log.ts";
 import { ownBudget } from "../wire/packer.ts";
 import { coreOf, type ServerCore } from "./core.ts";
+import type { NewEntry } from "./entries.ts";
+import { checkDurability } from "./family.ts";
 import type { Authorize } from "./grants.ts";
+import type { Hosted } from "./hosted.ts";
 import { hostGroup, type OpenInbox, resumeGroups } from "./inbox-group.ts";
 import type { Server } from "./server.ts";
 import type { Topic } from "./topic.ts";
-import type { Hosted, NewEntry } from "./topics.ts";
 
 export interface InboxOptions {
   /** Asked for `relay`, with the receiver as `params.user`; the server's own `authorize` is asked too. */
@@ -75,8 +77,10 @@ export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: 
   const counters = { stored: 0, missed: 0, pushed: 0 };
   const check = createCheck(core.events);
   const allow = options.authorize ?? (() => true);
+  checkDurability(core, options.durability, inboxPattern);
   const durability = options.durability ?? core.durability ?? "strict";
   const open = async (user: string): Promise<Box> => (await core.topics.open(topicName(inboxPattern, { user }))) as Box;
+  const keep = (user: string): (() => void) => core.topics.keep(topicName(inboxPattern, { user }));
   core.topics.declare({
     kind: "inbox",
     pattern: inboxPattern,
@@ -91,7 +95,11 @@ export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: 
     authorize: (request) => request.action !== "read" && allow(request),
     writeAction: "relay",
     host: (name, params) =>
-      hostGroup({ core, durability, open, check: (event, data) => check(event, data, false) }, name, params["topic"] as string),
+      hostGroup(
+        { core, durability, open, keep, check: (event, data) => check(event, data, false) },
+        name,
+        params["topic"] as string,
+      ),
   });
   void resumeGroups(core);
 
@@ -161,7 +169,7 @@ function hostInbox(
       counters.pushed++;
       core.push(user, event, data, true);
     };
-    log.onRecords((_, records) => {
+    topic.onRecords((_, records) => {
       for (const { entry } of records) pushPlain(core.kept.unpack(entry, ownBudget) as InboxEntry);
     });
     /** Makes it part of the state; what to append for that. */

@@ -24,14 +24,15 @@ export type { AttachOptions, ListenOptions, Reject, RequestHandler } from "./htt
 export { type InboxCounters, type InboxOptions, inbox, type Notified, type ServerInbox } from "./inbox.ts";
 export { defaultKeepalive, type KeepaliveOptions } from "./keepalive.ts";
 export { defaultLimits, type ServerLimits } from "./limits.ts";
+export type { ServerOptions } from "./options.ts";
 export { configScript, type PageConfigOptions } from "./page-config.ts";
 export { type PortFile, readPortFile } from "./port-file.ts";
 export { presence, type ServerRoom, type ServerRoomOptions } from "./presence.ts";
 export type { PresenterOptions } from "./presence-director.ts";
+export { defaultPresenceLimits, type PresenceCounters, type PresenceLimits } from "./presence-limits.ts";
 export type { NearOptions } from "./presence-near.ts";
-export { defaultPresenceLimits, type PresenceCounters, type PresenceLimits } from "./presence-room.ts";
 export type { Refusal, RequestContext } from "./request.ts";
-export { createServer, type Server, type ServerOptions, type ServerStats } from "./server.ts";
+export { createServer, type Server, type ServerStats } from "./server.ts";
 export {
   type ServerShared,
   type ServerSharedOptions,

@@ -6,7 +6,12 @@
  * Always: a connection that spoke since the last look costs one comparison.
  * Rules: docs/protocol.md PING1-PING7. Source: sente-wire section 9.
  */
+import type { Env, Timer } from "../core/env.ts";
+import { Keyword } from "../core/values.ts";
 import type { Connection } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import { closeCodes } from "./limits.ts";
+import type { Sessions } from "./sessions.ts";
 
 export interface KeepaliveOptions {
   /** As Sente's `ws-kalive-ms`: half of it idle, and a ping goes out. Default 25 000; 0 turns pings off. */
@@ -17,7 +22,63 @@ export interface KeepaliveOptions {
 
 export const defaultKeepalive: KeepaliveOptions = { keepaliveMs: 25_000, pingTimeoutMs: 10_000 };
 
-export type Verdict = "fine" | "ping" | "silent" | "stuck";
+export interface Sweep {
+  /** There is somebody to look after. */
+  arm(): void;
+  stop(): void;
+}
+
+interface SweepHost {
+  readonly env: Env;
+  readonly connections: ReadonlySet<Connection>;
+  readonly sessions: Sessions;
+  readonly keepalive: KeepaliveOptions;
+  readonly stuckMs: number;
+  readonly counters: Counters;
+}
+
+type Verdict = "fine" | "ping" | "silent" | "stuck";
+
+const ping = new Keyword("chsk/ws-ping");
+
+export function createSweep({ env, connections, sessions, keepalive, stuckMs, counters }: SweepHost): Sweep {
+  let timer: Timer | undefined;
+  const arm = (): void => {
+    timer ??= env.setTimer(sweep, sweepEveryMs(keepalive));
+  };
+  const sweep = (): void => {
+    timer = undefined;
+    const nowMs = env.monotonicMs();
+    for (const connection of connections) {
+      switch (check(connection, nowMs, keepalive, stuckMs)) {
+        case "ping":
+          connection.control(connection.framer.message(ping));
+          break;
+        case "silent":
+          counters.closedSilent++;
+          connection.close(closeCodes.normal, "");
+          break;
+        case "stuck":
+          counters.closedStuck++;
+          // Should it read again soon, it learns why; else the transport gives it up.
+          connection.close(closeCodes.stuck, "stuck");
+          break;
+        case "fine":
+          connection.rest();
+          break;
+      }
+    }
+    sessions.sweep();
+    if (connections.size || sessions.size) arm();
+  };
+  return {
+    arm,
+    stop() {
+      if (timer !== undefined) env.clearTimer(timer);
+      timer = undefined;
+    },
+  };
+}
 
 /** What is to be done about the connection now. */
 export function check(connection: Connection, nowMs: number, options: KeepaliveOptions, stuckMs: number): Verdict {

@@ -23,8 +23,10 @@ export interface ServerLimits {
   readonly maxSubscriptions: number;
   /** Topics a connection may bring into being. */
   readonly newTopics: Rate;
-  /** Topics of the server. */
+  /** Topics of the server that are loaded. */
   readonly maxTopics: number;
+  /** A topic that nobody has used for so long, and that can be read from its storage, is let go of; Infinity: none is. */
+  readonly idleTopicMs: number;
   /** Connections of one signed-in user. Beyond it an upgrade is answered 429. */
   readonly maxConnectionsPerUser: number;
   /** Connections in all. Beyond it an upgrade is answered 503. */
@@ -48,6 +50,7 @@ export const defaultLimits: ServerLimits = {
   maxSubscriptions: 256,
   newTopics: { perSecond: 1, burst: 60 },
   maxTopics: 100_000,
+  idleTopicMs: 60_000,
   maxConnectionsPerUser: 32,
   maxConnections: 20_000,
   maxIdleSessions: 20_000,

@@ -8,11 +8,12 @@
  */
 import type { Env } from "../core/env.ts";
 import { movedEvent } from "../session/messages/move.ts";
-import { type Connection, pauseReasons } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { pauseReasons } from "./connection-record.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Feed } from "./feed.ts";
 import { closeCodes } from "./limits.ts";
 import type { Subscription } from "./subscription.ts";
-import type { Feed } from "./topic.ts";
 
 /** How often to look whether a connection has nothing left to say. */
 const lookEveryMs = 5;
@@ -31,18 +32,16 @@ interface MovesHost {
   readonly delivery: Delivery;
   /** Pushes go to the other from now on. */
   tookOver(from: Connection, to: Connection): void;
-  close(connection: Connection, code: number, reason: string): void;
   report(error: unknown, where: string): void;
 }
 
-export function createMoves({ env, delivery, tookOver, close, report }: MovesHost): Moves {
+export function createMoves({ env, delivery, tookOver, report }: MovesHost): Moves {
   const pause = (): Promise<void> => new Promise((resolve) => void env.setTimer(resolve, lookEveryMs));
 
   /** True once it has taken over; false where that does not come about. */
   const move = async (from: Connection, to: Connection, done: () => void): Promise<boolean> => {
     const untilMs = env.monotonicMs() + maxMoveMs;
     while (!from.closing && !from.closed && !to.closed && env.monotonicMs() < untilMs) {
-      await from.subscribing;
       const { subscriptions } = from;
       const feeds = await Promise.all(subscriptions.map(async ({ topic, feed }) => topic.feedLike(feed, to.framer)));
       delivery.flush();
@@ -62,6 +61,8 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
     from.flush();
     from.movedTo = to;
     to.granting = from.granting;
+    to.answering = from.answering;
+    to.ended = from.ended;
     to.subscriptions = from.subscriptions.map((subscription, at): Subscription => {
       const { topic } = subscription;
       const moved: Subscription = { ...subscription, connection: to, feed: feeds[at] as Feed, pending: false };
@@ -70,8 +71,10 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
       return moved;
     });
     from.subscriptions = [];
+    to.visiting = false;
+    to.capabilities = from.capabilities;
     tookOver(from, to);
-    close(from, closeCodes.normal, "moved");
+    from.close(closeCodes.normal, "moved");
   };
 
   return {
@@ -82,7 +85,7 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
       // The newest: an older one may be one that the client has long given up.
       const from = to.session?.connections.findLast((other) => other !== to && !other.closed && !other.movedTo);
       const fail = (): void => {
-        for (const connection of from ? [from, to] : [to]) close(connection, closeCodes.normal, "not moved");
+        for (const connection of from ? [from, to] : [to]) connection.close(closeCodes.normal, "not moved");
       };
       if (!from) return fail();
       // What was read already waits with it.
@@ -107,5 +110,7 @@ export function createMoves({ env, delivery, tookOver, close, report }: MovesHos
 function isSilent(from: Connection): boolean {
   const { closed, closing, moving, subscribing, subscriptions, blockedSinceMs, waiting, caughtUp } = from;
   const isDone = moving && !subscribing && !waiting && caughtUp && !blockedSinceMs;
-  return isDone && !closed && !closing && subscriptions.every(({ snapshot }) => !snapshot);
+  return (
+    isDone && !closed && !closing && subscriptions.every(({ snapshot, read, state }) => !snapshot && !(read && state === "held"))
+  );
 }

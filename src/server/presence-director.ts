@@ -60,7 +60,7 @@ export class Director {
 
   /** Throws SyncError `invalid` for what the schema refuses. */
   show(value: unknown): void {
-    this.#set({ ...this.#stage, value: this.#room.stageValue(value) });
+    this.#set({ ...this.#stage, value: this.#room.checks.stage(value) });
   }
 
   gone(seat: Seat): void {

@@ -8,9 +8,9 @@
 import type { Timer } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { ServerCore } from "./core.ts";
+import type { Hosted } from "./hosted.ts";
 import { Outlet } from "./presence-outlet.ts";
 import { memberOf, type Seat } from "./presence-seat.ts";
-import type { Hosted } from "./topics.ts";
 
 export interface NearOptions<Data> {
   /** Width and height of a cell, in the units of positions. */
@@ -27,6 +27,8 @@ export interface Cells {
   outletOf(seat: Seat): Outlet | undefined;
   /** Opens a cell for its first reader. Throws SyncError `not-declared` for what names no cell. */
   open(cell: string, topic: string): Hosted;
+  /** Somebody looks at one of them, or did a moment ago. */
+  readonly isRead: boolean;
   close(): void;
 }
 
@@ -34,14 +36,24 @@ const cellName = /^-?\d{1,9}_-?\d{1,9}$/;
 /** A cell that nobody reads any more stays so long. */
 const lingerMs = 1000;
 
-export function createCells(core: ServerCore, { cell: size, position }: NearOptions<never>): Cells {
+export function createCells(core: ServerCore, room: string, { cell: size, position }: NearOptions<never>): Cells {
   if (!(size > 0)) throw new SyncError("invalid", "A cell has a size above 0.");
   const seats = new Map<string, Set<Seat>>();
   const outlets = new Map<string, Outlet>();
   const timers = new Map<string, Timer>();
 
+  /** One that cannot be told is nowhere: everybody else stays where he is. */
+  const positionOf = ({ data }: Seat): ReturnType<typeof position> => {
+    try {
+      return position(data as never);
+    } catch (error) {
+      core.report(error, room);
+      return undefined;
+    }
+  };
+
   const cellOf = (seat: Seat): string | undefined => {
-    const at = position(seat.data as never);
+    const at = positionOf(seat);
     if (!at || !Number.isFinite(at.x) || !Number.isFinite(at.y)) return undefined;
     const cell = `${Math.floor(at.x / size)}_${Math.floor(at.y / size)}`;
     return cellName.test(cell) ? cell : undefined;
@@ -105,6 +117,9 @@ export function createCells(core: ServerCore, { cell: size, position }: NearOpti
           timers.delete(cell);
         },
       };
+    },
+    get isRead() {
+      return outlets.size > 0;
     },
     close() {
       for (const timer of timers.values()) core.env.clearTimer(timer);

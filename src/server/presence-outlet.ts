@@ -82,6 +82,11 @@ export class Outlet {
     this.#lossy.set(`${from} ${name}`, [from, name, data]);
   }
 
+  /** All that happened is told. */
+  get isQuiet(): boolean {
+    return !this.#isDue && this.#timer === undefined && !this.#lossy.size;
+  }
+
   close(): void {
     if (this.#timer !== undefined) this.#core.env.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -108,6 +113,7 @@ export class Outlet {
   #commit(): void {
     this.#isDue = false;
     this.close();
+    if (this.topic.isClosed) return;
     const items: PresenceItem[] = [];
     for (const [id, shown] of this.#changed) {
       const item = itemOf(id, this.state.byId.get(id), shown, this.#moved.has(id));

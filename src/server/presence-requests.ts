@@ -11,6 +11,7 @@ import { errorEvent, event } from "../session/messages/sente.ts";
 import { sync } from "../session/messages/sync.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import { isDefect } from "./guard.ts";
 
 export interface PresenceRequests {
   /** False: it cannot be read, or is no such message. */
@@ -26,7 +27,7 @@ export function createPresenceRequests(core: ServerCore): PresenceRequests {
     const subscription = current.subscription(id);
     const hosted = subscription && topics.opened(subscription.name);
     if (!subscription?.read || !current.session || !hosted?.ask)
-      throw new SyncError("invalid", "Say hello and subscribe to a room first.");
+      throw current.missing(id, "Say hello and subscribe to a room first.");
     if (subscription.grant.write === false) throw new SyncError("forbidden", `Not allowed to be in "${subscription.name}".`);
     return hosted.ask(current, subscription, request);
   };
@@ -42,8 +43,9 @@ export function createPresenceRequests(core: ServerCore): PresenceRequests {
     });
   };
 
-  const refused = (error: unknown): unknown => {
+  const refused = (error: unknown, { current }: Connection, id: number): unknown => {
     counters.refused++;
+    if (isDefect(error)) core.report(error, current.subscription(id)?.name ?? sync.member);
     return event(errorEvent, toWireError(error));
   };
 
@@ -65,13 +67,15 @@ export function createPresenceRequests(core: ServerCore): PresenceRequests {
         if (!(result instanceof Promise)) answer(result);
         else {
           connection.openCallbacks++;
-          void result.catch(refused).then((value) => {
-            connection.openCallbacks--;
-            answer(value);
-          });
+          void result
+            .catch((error: unknown) => refused(error, connection, read.id))
+            .then((value) => {
+              connection.openCallbacks--;
+              answer(value);
+            });
         }
       } catch (error) {
-        answer(refused(error));
+        answer(refused(error, connection, read.id));
       }
       return true;
     },

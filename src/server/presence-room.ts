@@ -9,91 +9,30 @@
  */
 import { randomHex } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
-import { type Schema, validate } from "../core/schema.ts";
 import { addTo, callAll, type Readable } from "../core/store.ts";
 import { type Member, patched } from "../kind/presence.ts";
-import { type Data, isData, type MemberRequest } from "../session/messages/presence.ts";
-import { type Bucket, createBucket, take } from "../tail/bucket.ts";
-import { equalValues } from "../wire/equal.ts";
+import type { Data, MemberRequest } from "../session/messages/presence.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import { createPresenceChecks, type PresenceChecks, type PresenceRules } from "./presence-checks.ts";
 import { Director, type PresenterOptions } from "./presence-director.ts";
+import { createPresenceCounters, type PresenceCounters, type PresenceLimits } from "./presence-limits.ts";
 import { type Cells, createCells, type NearOptions } from "./presence-near.ts";
 import { Outlet } from "./presence-outlet.ts";
+import { createRates, type TakeRate } from "./presence-rates.ts";
 import { memberOf, type Seat, shownOf } from "./presence-seat.ts";
 import type { Session } from "./sessions.ts";
 import type { Leaving, Subscription } from "./subscription.ts";
 
-export interface PresenceLimits {
-  /** A member's data, as it is packed. Default 4 KiB. */
-  readonly memberBytes: number;
-  /** Of one member; clients gather what comes faster. Default 10. */
-  readonly updatesPerSecond: number;
-  /** Broadcasts of one member. Default 20. */
-  readonly eventsPerSecond: number;
-  /** Broadcasts of one member that may be lost. Default 60. */
-  readonly lossyPerSecond: number;
-  /** Of one room. Default 10 000. */
-  readonly members: number;
-}
-
-export const defaultPresenceLimits: PresenceLimits = {
-  memberBytes: 4096,
-  updatesPerSecond: 10,
-  eventsPerSecond: 20,
-  lossyPerSecond: 60,
-  members: 10_000,
-};
-
-export interface PresenceCounters {
-  joined: number;
-  left: number;
-  /** Came back while they were waited for. */
-  returned: number;
-  /** Data or events that the schema or the application refused. */
-  invalid: number;
-  tooLarge: number;
-  rateLimited: number;
-  /** Joins of a room that was full. */
-  full: number;
-}
-
-/** What the application is asked of each change of a member. */
-export interface MemberUpdate {
-  /** The member's; of one that joins, not yet issued. */
-  readonly id: string | undefined;
-  readonly user: unknown;
-  readonly data: unknown;
-  /** As it was; undefined: it joins. */
-  readonly before: unknown;
-  readonly params: { readonly [name: string]: string };
-}
-
-export interface RoomOptions {
-  readonly params: { readonly [name: string]: string };
-  readonly schema: Schema | undefined;
-  readonly events: ReadonlyMap<string, Schema> | undefined;
-  readonly stage: Schema | undefined;
-  readonly onUpdate: ((update: MemberUpdate) => unknown) | undefined;
+export interface RoomOptions extends PresenceRules {
   readonly graceMs: number;
   readonly limits: PresenceLimits;
   readonly near: NearOptions<never> | undefined;
   readonly presenter: PresenterOptions | undefined;
 }
 
-type Rates = Record<"updates" | "events" | "lossy", Bucket>;
-
 /** A line that was closed in order is waited for so long, without a word to anybody: the same client may open another one. */
 const goodbyeMs = 500;
-
-/** What the library itself broadcasts, for pointers: a few numbers, which no application has to declare. */
-const ownEvents = "@";
-const maxNumbers = 8;
-
-function numbers(data: unknown): unknown {
-  if (Array.isArray(data) && data.length <= maxNumbers && data.every((each) => Number.isFinite(each))) return data;
-  throw new SyncError("invalid", "Not a few numbers.");
-}
 
 export class Room {
   readonly name: string;
@@ -101,20 +40,12 @@ export class Room {
   readonly cells: Cells | undefined;
   readonly director: Director;
   readonly seats: Map<string, Seat> = new Map();
-  readonly counters: PresenceCounters = {
-    joined: 0,
-    left: 0,
-    returned: 0,
-    invalid: 0,
-    tooLarge: 0,
-    rateLimited: 0,
-    full: 0,
-  };
+  readonly counters: PresenceCounters = createPresenceCounters();
+  readonly checks: PresenceChecks;
   readonly #core: ServerCore;
   readonly #options: RoomOptions;
   readonly #bySession = new Map<string, Seat>();
-  /** They outlive a member that leaves and joins again. */
-  readonly #rates = new WeakMap<Session, Rates>();
+  readonly #take: TakeRate;
   readonly #listeners = new Set<() => void>();
   #members: readonly Member[] | undefined;
   #isTelling = false;
@@ -123,11 +54,23 @@ export class Room {
     this.name = name;
     this.#core = core;
     this.#options = options;
-    const { near } = options;
+    const { near, limits } = options;
+    const { counters } = this;
+    const pack = (value: unknown): Uint8Array => core.topics.pack(value);
+    this.checks = createPresenceChecks({ room: name, rules: options, maxBytes: limits.memberBytes, counters, pack });
+    this.#take = createRates(core.env, limits, counters);
     this.main = new Outlet(core, name, () => (near ? { cell: near.cell } : {}));
-    this.cells = near && createCells(core, near);
+    this.cells = near && createCells(core, name, near);
     this.director = new Director(this, core, options.presenter);
     core.ends.add(this.close);
+  }
+
+  /** Nobody is here, or looks at a part of it, nothing is shown, and all of that is told. */
+  get isEmpty(): boolean {
+    const { presenter, value } = this.director.stage;
+    return (
+      !this.seats.size && !this.cells?.isRead && presenter === null && value === null && this.main.isQuiet && !this.#isTelling
+    );
   }
 
   /** All members, as they are now. */
@@ -156,7 +99,7 @@ export class Room {
       case "set": {
         this.#take(session, "updates");
         const next = patched(seat.data, request.patch, request.removed) as Data;
-        const { data, isOther } = this.#accept(seat.id, seat.user, next, seat.data);
+        const { data, isOther } = this.checks.member({ id: seat.id, user: seat.user, data: next, before: seat.data });
         this.#seen(seat, data, request.away);
         return isOther ? [data] : true;
       }
@@ -177,43 +120,10 @@ export class Room {
 
   /** Broadcasts; from nobody: the server itself. Throws SyncError for what its schema refuses. */
   tell(from: Seat | undefined, event: string, data: unknown, isLossy: boolean): void {
-    const checked = this.checked(() => {
-      if (isLossy && event.startsWith(ownEvents)) return numbers(data);
-      const { events } = this.#options;
-      const schema = events?.get(event);
-      if (events && !schema) throw new SyncError("not-declared", `Room "${this.name}" has no event "${event}".`);
-      return schema ? validate(schema, data, `Event "${event}"`) : data;
-    });
-    this.packed(checked);
+    const checked = this.checks.event(event, data, isLossy);
     const outlet = from ? this.#outletOf(from) : this.main;
     if (isLossy) outlet?.tellLossy(from?.id ?? null, event, checked);
     else outlet?.tell(from?.id ?? null, event, checked);
-  }
-
-  /** What a presenter shows, as the schema has it. */
-  stageValue(value: unknown): unknown {
-    const { stage } = this.#options;
-    const checked = stage ? this.checked(() => validate(stage, value, "What is shown")) : value;
-    this.packed(checked);
-    return checked;
-  }
-
-  /** Runs what may refuse data. */
-  checked<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      this.counters.invalid++;
-      throw error;
-    }
-  }
-
-  /** Throws SyncError `too-large`. */
-  packed(value: unknown): void {
-    const { memberBytes } = this.#options.limits;
-    if (this.#core.topics.pack(value).length <= memberBytes) return;
-    this.counters.tooLarge++;
-    throw new SyncError("too-large", `More than ${memberBytes} bytes.`);
   }
 
   readonly close = (): void => {
@@ -239,7 +149,7 @@ export class Room {
       throw new SyncError("limit", `${limits.members} are in "${this.name}" already.`, { retry: "later" });
     }
     const { user } = connection;
-    const { data, isOther } = this.#accept(known?.id, user, request.data, known?.data);
+    const { data, isOther } = this.checks.member({ id: known?.id, user, data: request.data, before: known?.data });
     const seat = known ?? this.#seat(session, user, data);
     if (known) {
       if (!known.holder) this.counters.returned++;
@@ -279,38 +189,6 @@ export class Room {
     };
     this.seats.set(id, seat);
     return seat;
-  }
-
-  /** Data as others may see it. Throws SyncError to refuse it. */
-  #accept(
-    id: string | undefined,
-    user: unknown,
-    given: Data,
-    before: unknown,
-  ): { readonly data: Data; readonly isOther: boolean } {
-    const { schema, onUpdate, params } = this.#options;
-    const data = this.checked(() => {
-      const checked = schema ? validate(schema, given, `Data of a member of "${this.name}"`) : given;
-      const rewritten = onUpdate?.({ id, user, data: checked, before, params }) ?? checked;
-      if (!isData(rewritten)) throw new SyncError("invalid", "A member's data is a plain object.");
-      return rewritten;
-    });
-    this.packed(data);
-    return { data, isOther: !equalValues(data, given) };
-  }
-
-  #take(session: Session, what: keyof Rates): void {
-    const { updatesPerSecond, eventsPerSecond, lossyPerSecond } = this.#options.limits;
-    const nowMs = this.#core.env.monotonicMs();
-    let rates = this.#rates.get(session);
-    if (!rates) {
-      const bucket = (perSecond: number): Bucket => createBucket({ perSecond, burst: 2 * perSecond }, nowMs);
-      rates = { updates: bucket(updatesPerSecond), events: bucket(eventsPerSecond), lossy: bucket(lossyPerSecond) };
-      this.#rates.set(session, rates);
-    }
-    if (take(rates[what], nowMs)) return;
-    this.counters.rateLimited++;
-    throw new SyncError("rate-limited", `Too many ${what} of one member.`);
   }
 
   #seen(seat: Seat, data: Data, isAway: boolean): void {

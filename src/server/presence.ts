@@ -13,10 +13,12 @@ import type { Member } from "../kind/presence.ts";
 import { coreOf } from "./core.ts";
 import { declareKind, type Family, optionsOf, type ParamValues } from "./family.ts";
 import type { Authorize } from "./grants.ts";
+import type { Hosted } from "./hosted.ts";
+import type { MemberUpdate } from "./presence-checks.ts";
 import type { PresenterOptions } from "./presence-director.ts";
+import { defaultPresenceLimits, type PresenceCounters, type PresenceLimits } from "./presence-limits.ts";
 import type { Cells, NearOptions } from "./presence-near.ts";
-import { defaultPresenceLimits, type MemberUpdate, type PresenceCounters, type PresenceLimits, Room } from "./presence-room.ts";
-import type { Hosted } from "./topics.ts";
+import { Room } from "./presence-room.ts";
 
 export interface ServerRoomOptions<Data = unknown, P extends ParamValues = ParamValues> {
   /** Asked for `read`, and for `presence`: to be a member. */
@@ -100,6 +102,7 @@ export function presence(
     return {
       topic: room.main.topic,
       ask: (connection, subscription, request) => room.ask(connection, subscription, request),
+      isEmpty: () => room.isEmpty,
       close() {
         room.close();
         rooms.delete(name);
@@ -113,6 +116,7 @@ export function presence(
       ...declaration,
       kind: "presence",
       pattern: `${pattern}/@near/:cell`,
+      companionOf: pattern,
       isDerived: true,
       async host(name, { cell = "" }) {
         const parent = name.slice(0, name.lastIndexOf("/@near/"));
@@ -126,15 +130,20 @@ export function presence(
 }
 
 function handleOf(room: Room): ServerRoom {
+  /** Throws SyncError `closed` where it was let go, or deleted. */
+  const open = (): Room => {
+    room.main.topic.checkOpen();
+    return room;
+  };
   return {
     topic: room.name,
     members: room.store as Readable<readonly Member<unknown, User>[]>,
     counters: room.counters,
-    broadcast: (event, data, { lossy = false } = {}) => room.tell(undefined, event, data, lossy),
+    broadcast: (event, data, { lossy = false } = {}) => open().tell(undefined, event, data, lossy),
     get stage() {
       return room.director.stage;
     },
-    setPresenter: (id) => room.director.give(id),
-    show: (value) => room.director.show(value),
+    setPresenter: (id) => open().director.give(id),
+    show: (value) => open().director.show(value),
   };
 }

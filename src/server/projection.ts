@@ -8,8 +8,8 @@
  */
 import type { Projector } from "../kind/projector.ts";
 import { createTail } from "../tail/tail.ts";
+import type { Feed } from "./feed.ts";
 import type { Framer } from "./frames.ts";
-import type { Feed } from "./topic.ts";
 
 export interface ProjectionOptions {
   readonly epoch: string;

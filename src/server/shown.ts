@@ -6,9 +6,10 @@
  */
 import { type VersionGap, versionError } from "../core/versions.ts";
 import { pick } from "../kind/paths.ts";
+import type { Feed } from "./feed.ts";
 import type { Framer } from "./frames.ts";
 import { type Grant, pathsOf } from "./grants.ts";
-import type { Feed, Topic } from "./topic.ts";
+import type { Topic } from "./topic.ts";
 
 /** The topic's own feed will do. */
 export function showsAll(topic: Topic, version: number, grant: Grant): boolean {

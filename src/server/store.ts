@@ -18,11 +18,13 @@ import { createStoreAuthority } from "../kind/store-authority.ts";
 import { Versions } from "../kind/versions.ts";
 import type { Durability, Retention } from "../topic/log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, optionsOf, type ParamValues, patternOf } from "./family.ts";
+import { declareKind, type Family, loadedTopic, optionsOf, type ParamValues, patternOf } from "./family.ts";
 import type { Authorize } from "./grants.ts";
-import { type Published, publishTo, seeded } from "./published.ts";
+import { watched } from "./guard.ts";
+import type { Hosted } from "./hosted.ts";
+import { firstValue, type Published, publishTo, seeded } from "./published.ts";
 import type { Topic } from "./topic.ts";
-import { type Hosted, quiet } from "./topics.ts";
+import { quiet } from "./topics.ts";
 
 export interface StoreCheck<State, P> {
   readonly mutation: string;
@@ -74,7 +76,7 @@ export function store<State, M>(
   const core = coreOf(server);
   const definition = optionsOf(target) as StoreDefinition<State, Mutations<State>>;
   const versions = new Versions(patternOf(target), definition);
-  const grants = { authorize: options.authorize, writeAction: "write" } as const;
+  const grants = { authorize: options.authorize, writeAction: "write", durability: options.durability } as const;
   return declareKind<ServerStore<State, M>>(core, "store", target, grants, (name, params, onHandle) =>
     hostStore(core, name, definition, versions, options, params as never, onHandle),
   );
@@ -91,7 +93,7 @@ function hostStore<State, M>(
 ): Hosted | Promise<Hosted> {
   const { topics, env, delivery } = core;
   const { initial, inputs = {}, schema } = definition;
-  const mutations = new Map(Object.entries(definition.mutations)) as ReadonlyMap<string, Mutation<State>>;
+  const mutations = watchedMutations(new Map(Object.entries(definition.mutations)), (error) => core.report(error, name));
   const schemas = new Map(Object.entries(inputs)) as ReadonlyMap<string, Schema | undefined>;
   topics.pack(initial);
   const authority = createStoreAuthority<State>({
@@ -103,7 +105,11 @@ function hostStore<State, M>(
     },
     validate({ name: mutation, input, before, state, user }) {
       if (schema) check(schema, state, `State of "${name}" after "${mutation}"`);
-      const result: unknown = options.validate?.({ mutation, input, before, state, user: user as User | null, params });
+      const call = { mutation, input, before, state, user: user as User | null, params };
+      const result: unknown = watched(
+        (error) => core.report(error, name),
+        () => options.validate?.(call),
+      );
       if (result instanceof Promise) {
         result.catch(() => {});
         throw new SyncError("unsupported", `\`validate\` of store "${name}" is asynchronous; use a synchronous one.`);
@@ -143,7 +149,7 @@ function hostStore<State, M>(
   const { seed } = options;
   const opening = seed
     ? seeded(topics, made, async () => {
-        const state = await seed({ params });
+        const state = await firstValue(core, name, () => seed({ params }));
         const entry: StoreEntry = [[[0, [], state]], randomHex(env, 8)];
         topics.pack(entry);
         authority.apply(entry);
@@ -153,14 +159,14 @@ function hostStore<State, M>(
   let topic: Topic | undefined;
 
   const run = (mutation: string, input: unknown): Published => {
-    if (!topic) throw new SyncError("loading", `Store "${name}" is not loaded yet: await its \`ready\` first.`);
-    if (topic.fault) throw topic.fault;
+    const on = loadedTopic(topic, `Store "${name}"`);
+    if (on.fault) throw on.fault;
     const context = { replica: null, user: null, nowMs: env.nowMs() };
     const entry = authority.decide([mutation, input ?? null, randomHex(env, 8)], context);
-    if (!entry) return { stored: Promise.resolve(topic.log.decided) };
+    if (!entry) return { stored: Promise.resolve(on.log.decided) };
     const packed = topics.pack(entry);
     authority.apply(entry);
-    const published = publishTo(topics, topic, packed);
+    const published = publishTo(topics, on, packed);
     show();
     return published;
   };
@@ -189,8 +195,21 @@ function hostStore<State, M>(
         authority.apply(entry as StoreEntry);
         showLater();
       },
+      isBusy: () => isDue,
       close() {},
     };
   };
   return opening instanceof Promise ? opening.then(ready) : ready(opening);
+}
+
+/** Those that throw when a client calls them are reported: the client is told that it failed, and not why. Who calls here gets the error. */
+function watchedMutations<State>(
+  mutations: ReadonlyMap<string, Mutation<State>>,
+  report: (error: unknown) => void,
+): ReadonlyMap<string, Mutation<State>> {
+  const watching =
+    (mutation: Mutation<State>): Mutation<State> =>
+    (...args) =>
+      args[2].user ? watched(report, () => mutation(...args)) : mutation(...args);
+  return new Map([...mutations].map(([name, mutation]) => [name, watching(mutation)]));
 }

@@ -3,21 +3,27 @@
  *
  * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
  * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
- * Rules: docs/protocol.md SUB1-SUB20, GRANT1-GRANT6.
+ * Rules: docs/protocol.md SUB1-SUB22, GRANT1-GRANT6, GRANT12, GRANT13.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { type BatchMessage, maxBatchTopics } from "../session/messages/batch.ts";
 import { type Since, type Subscribe, sync, type WriteMessage } from "../session/messages/sync.ts";
 import { createBucket, take } from "../tail/bucket.ts";
+import type { Frame } from "../transport/transport.ts";
 import { type BatchPart, createBatches } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import type { Feed } from "./feed.ts";
+import type { Framer } from "./frames.ts";
 import { type Authorize, askGrant, type Grant } from "./grants.ts";
+import { isDefect } from "./guard.ts";
+import type { Resolved } from "./hosted.ts";
+import { answerEach } from "./late.ts";
 import { readOnlyAnswer, renderedState, shownFeed, showsAll } from "./shown.ts";
 import type { Leaving, Subscription } from "./subscription.ts";
-import type { Feed, Topic } from "./topic.ts";
-import type { Resolved } from "./topics.ts";
+import type { Topic } from "./topic.ts";
+import { checkWay, createWaysIn, forbidden, type WayIn } from "./ways-in.ts";
 import { createWrites } from "./writes.ts";
 
 type Answer =
@@ -26,6 +32,8 @@ type Answer =
 /** Where somebody may go, and what of it is theirs to read, or to write. */
 type Entered = { readonly resolved: Resolved; readonly allowed: Grant };
 type Opened = { readonly answer: Answer; readonly subscription?: Subscription };
+
+const sayHello = "Say hello and subscribe before writing.";
 
 export interface Subscriptions {
   subscribe(connection: Connection, items: readonly (Subscribe | undefined)[], callback: unknown): void;
@@ -38,6 +46,8 @@ export interface Subscriptions {
   render(user: User, name: string): Promise<[name: string, at: [string, number], value: unknown]>;
   /** Ends one subscription and tells its reader. */
   end(subscription: Subscription, code: string): void;
+  /** Ends what was granted on those connections, which are the user's, or everybody's; undefined: of all topics. */
+  revoke(connections: Iterable<Connection>, user: string | undefined, topic: string | undefined): void;
   /** What `authorize` says to its writing, asked once; for as long as that is waited for, a promise. */
   mayWrite(connection: Connection, subscription: Subscription): Grant | Promise<Grant>;
   /** The connection is gone. */
@@ -46,9 +56,17 @@ export interface Subscriptions {
 
 export function createSubscriptions(core: ServerCore, authorize: Authorize | undefined): Subscriptions {
   const { topics, limits, counters } = core;
+  /** All of a connection may be renewed at once. */
+  const maxSeeking = 2 * limits.maxSubscriptions;
 
-  const refuse = (error: unknown): Opened => {
+  const ways = createWaysIn();
+  /** Whose answers have not left, and for what reason they ended meanwhile. */
+  const unanswered = new Map<Subscription, string | undefined>();
+  let lastNumber = 0;
+
+  const refuse = (error: unknown, name: string): Opened => {
     counters.refused++;
+    if (isDefect(error)) core.report(error, name);
     return { answer: { error: toWireError(error) } };
   };
 
@@ -72,6 +90,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     connection.granting ??= new Map();
     connection.granting.set(id, granted);
     void answer.then((allowed) => {
+      // Taken back meanwhile.
       if (granted.write !== answer) return;
       connection.granting?.delete(id);
       granted.write = allowed;
@@ -101,11 +120,12 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     if (!resolved) throw new SyncError("not-declared", `Nothing declares the topic "${name}".`);
     const asked = grant(user, resolved, name, read);
     const allowed = asked instanceof Promise ? await asked : asked;
-    if (!allowed) throw new SyncError("forbidden", `Not allowed: "${name}".`);
+    if (!allowed) throw forbidden(name);
     return { resolved, allowed };
   };
 
-  const open = async (connection: Connection, item: Subscribe, { resolved, allowed }: Entered): Promise<Opened> => {
+  const open = async (connection: Connection, item: Subscribe, entered: Entered, way: WayIn): Promise<Opened> => {
+    const { resolved, allowed } = entered;
     const { kind } = resolved.declaration;
     if (kind !== item.kind) throw new SyncError("invalid", `Topic "${item.topic}" is of kind ${kind}, not ${item.kind}.`);
     if (!topics.opened(item.topic) && !topics.resolve(item.topic)?.declaration.isDerived) {
@@ -114,20 +134,32 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       if (!take(connection.newTopics, now, 1)) throw new SyncError("rate-limited", "Too many new topics in a minute.");
     }
     const opened = topics.open(item.topic);
-    const hosted = opened instanceof Promise ? await opened : opened;
-    const topic = item.read && hosted.viewFor ? hosted.viewFor(connection.user) : hosted.topic;
-    const made = !item.read || showsAll(topic, item.version, allowed) ? topic.feed(connection.framer) : undefined;
-    const feed = made instanceof Promise ? await made : made;
-    await topic.expire();
-    if (connection.closed) throw new SyncError("closed");
-    return attach(connection, item, topic, feed ?? shownFeed(topic, connection.framer, item.version, allowed), allowed);
+    // Until it has its subscription, which keeps it.
+    const release = topics.keep(item.topic);
+    try {
+      const hosted = opened instanceof Promise ? await opened : opened;
+      const topic = item.read && hosted.viewFor ? hosted.viewFor(connection.user) : hosted.topic;
+      const { framer } = connection.current;
+      const made = !item.read || showsAll(topic, item.version, allowed) ? topic.feed(framer) : undefined;
+      const feed = made instanceof Promise ? await made : made;
+      await topic.expire();
+      // It may have moved.
+      const { current } = connection;
+      if (current.closed) throw new SyncError("closed");
+      // Deleted meanwhile, or a view that nobody read.
+      if (topic.isClosed || current.framer !== framer) return await open(current, item, entered, way);
+      checkWay(way);
+      return attach(current, item, topic, feed ?? shownFeed(topic, framer, item.version, allowed), allowed);
+    } finally {
+      release();
+    }
   };
 
   const attach = (connection: Connection, item: Subscribe, topic: Topic, feed: Feed, allowed: Grant): Opened => {
     const before = connection.subscription(topic.id);
     if (before) remove(before);
     if (connection.subscriptions.length >= limits.maxSubscriptions) {
-      return refuse(new SyncError("limit", `${limits.maxSubscriptions} topics on one connection.`));
+      return refuse(new SyncError("limit", `${limits.maxSubscriptions} topics on one connection.`), item.topic);
     }
     const start = startingPoint(topic, feed, item.since, item.read);
     const subscription: Subscription = {
@@ -144,6 +176,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       grant: connection.granting?.get(topic.id) ?? { write: item.read ? undefined : allowed },
     };
     connection.subscriptions = [...connection.subscriptions, subscription];
+    connection.ended?.delete(topic.id);
+    unanswered.set(subscription, undefined);
     // Writers stay held: they are never woken, but end with the topic.
     topic.subscriptions.add(subscription);
     if (subscription.read) topic.readersChanged?.();
@@ -155,35 +189,87 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     };
   };
 
+  /** Never rejects. */
+  const seek = (connection: Connection, item: Subscribe): Promise<Opened> => {
+    if (connection.seeking >= maxSeeking) {
+      const error = new SyncError("limit", `${maxSeeking} subscriptions are being made.`);
+      return Promise.resolve(refuse(error, item.topic));
+    }
+    connection.seeking++;
+    // As they were asked for: the newest subscription to a topic is the one that stays.
+    const before = connection.answering?.get(item.topic);
+    const walk = async (way: WayIn): Promise<Opened> => {
+      const entered = await enter(connection.user, item.topic, item.read);
+      await before;
+      return await open(connection, item, entered, way);
+    };
+    return ways
+      .walk(connection.user, item.topic, walk)
+      .catch((error: unknown) => refuse(error, item.topic))
+      .finally(() => {
+        connection.seeking--;
+      });
+  };
+
+  const sayEnd = ({ connection, topic }: Subscription, code: string): void =>
+    connection.control(connection.framer.event(sync.end, [topic.id, code]));
+
+  /** Answers; what ended on the way ends behind its answer. */
+  const say = (connection: Connection, opened: readonly Opened[], make: (framer: Framer) => Frame): void => {
+    const { current } = connection;
+    const made = opened.flatMap(({ subscription }) => subscription ?? []);
+    if (!current.closed) {
+      current.control(
+        make(current.framer),
+        made.filter(({ read }) => read),
+      );
+    }
+    for (const subscription of made) {
+      const code = unanswered.get(subscription);
+      unanswered.delete(subscription);
+      if (code !== undefined) sayEnd(subscription, code);
+    }
+  };
+
+  const end = (subscription: Subscription, code: string): void => {
+    const { connection, topic, grant } = subscription;
+    remove(subscription, "over");
+    grant.write = false;
+    connection.granting?.delete(topic.id);
+    connection.over(topic.id, code);
+    if (unanswered.has(subscription)) unanswered.set(subscription, code);
+    else sayEnd(subscription, code);
+  };
+
   return {
     subscribe(connection, items, callback) {
-      const entering = Promise.allSettled(items.map(async (item) => item && enter(connection.user, item.topic, item.read)));
-      const before = connection.subscribing;
-      const run = async (): Promise<void> => {
-        const entered = await entering;
-        // One after the other, as they were asked for: the newest subscription to a topic is the one that stays.
-        await before;
-        if (connection.closed) return;
-        const opening = items.map(async (item, index) => {
-          if (!item) return refuse(new SyncError("invalid", "A subscription needs a topic and a kind."));
-          const result = entered[index] as PromiseSettledResult<Entered>;
-          return result.status === "rejected" ? refuse(result.reason) : open(connection, item, result.value).catch(refuse);
-        });
-        const opened = await Promise.all(opening);
-        if (connection.closed) return;
-        const opens = opened.flatMap(({ subscription }) => (subscription?.read ? [subscription] : []));
-        connection.control(
-          connection.framer.message(
-            opened.map(({ answer }) => answer),
-            callback,
-          ),
-          opens,
-        );
-      };
-      const running = run().finally(() => {
-        if (connection.subscribing === running) connection.subscribing = undefined;
+      const seeking = items.map((item) =>
+        item
+          ? seek(connection, item)
+          : Promise.resolve(refuse(new SyncError("invalid", "A subscription needs a topic and a kind."), "")),
+      );
+      connection.subscribing++;
+      const answered = answerEach(seeking, {
+        env: core.env,
+        takesLate: connection.takesLate,
+        number: () => ++lastNumber,
+        reply(found) {
+          connection.subscribing--;
+          const opened = found.flatMap((each) => (typeof each === "number" ? [] : [each]));
+          const answers = found.map((each) => (typeof each === "number" ? each : each.answer));
+          say(connection, opened, (framer) => framer.message(answers, callback));
+        },
+        tell: (number, opened) => say(connection, [opened], (framer) => framer.event(sync.subscribed, [number, opened.answer])),
       });
-      connection.subscribing = running;
+      connection.answering ??= new Map();
+      const { answering } = connection;
+      for (const [index, item] of items.entries()) {
+        if (!item) continue;
+        const until = (answered[index] as Promise<void>).then(() => {
+          if (answering.get(item.topic) === until) answering.delete(item.topic);
+        });
+        answering.set(item.topic, until);
+      }
     },
     unsubscribe(connection, ids) {
       for (const id of ids) {
@@ -200,7 +286,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       const { id } = message;
       const subscription = connection.subscription(id);
       if (!connection.session || !subscription) {
-        return writes.refuse(connection, message, new SyncError("invalid", "Say hello and subscribe before writing."));
+        return writes.refuse(connection, message, connection.missing(id, sayHello));
       }
       const decide = (allowed: Grant): void => writes.decide(connection, subscription, message, allowed);
       const granted = subscription.grant;
@@ -208,7 +294,9 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       // Until the answer is there, later writes wait behind the first: same promise, same order.
       if (answer instanceof Promise) {
         holdBack(connection, subscription, answer);
+        const release = topics.keep(subscription.name);
         void answer.then((allowed) => {
+          release();
           // It may have ended meanwhile; renewed or given up by its reader, it may still write what it was asked to.
           // Who is gone sends it again over the next line.
           if (!connection.current.closed) decide(granted.write !== false && allowed);
@@ -223,7 +311,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         return subscription ? [{ subscription, seq, op }] : [];
       });
       if (!connection.session || parts.length < message.parts.length) {
-        return batches.refuse(connection, message, new SyncError("invalid", "Say hello and subscribe before writing."));
+        const missing = message.parts.find(({ id }) => !connection.subscription(id));
+        return batches.refuse(connection, message, connection.missing(missing?.id ?? 0, sayHello));
       }
       if (parts.length > maxBatchTopics) {
         return batches.refuse(connection, message, new SyncError("limit", `A batch has at most ${maxBatchTopics} topics.`));
@@ -245,7 +334,10 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         }
         return allowed;
       };
-      const decided = decide();
+      const releases = parts.map(({ subscription }) => topics.keep(subscription.name));
+      const decided = decide().finally(() => {
+        for (const release of releases) release();
+      });
       for (const [index, { subscription }] of parts.entries()) {
         holdBack(
           connection,
@@ -254,22 +346,28 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
         );
       }
     },
-    async render(user, name) {
-      const { allowed } = await enter(user, name, true);
-      const hosted = await topics.open(name);
-      const topic = hosted.viewFor ? hosted.viewFor(user) : hosted.topic;
-      return [name, [topic.shownEpoch, topic.head], renderedState(topic, allowed)];
-    },
-    end(subscription, code) {
-      remove(subscription, "over");
-      subscription.grant.write = false;
-      subscription.connection.control(subscription.connection.framer.event(sync.end, [subscription.topic.id, code]));
+    render: (user, name) =>
+      ways.walk(user, name, async (way) => {
+        const { allowed } = await enter(user, name, true);
+        const hosted = await topics.open(name);
+        checkWay(way);
+        const topic = hosted.viewFor ? hosted.viewFor(user) : hosted.topic;
+        return [name, [topic.shownEpoch, topic.head], renderedState(topic, allowed)];
+      }),
+    end,
+    revoke(connections, user, topic) {
+      const isMeant = (name: string): boolean => topic === undefined || topics.isOf(name, topic);
+      ways.revoke((way) => (user === undefined || way.user.id === user) && isMeant(way.name));
+      for (const connection of connections) {
+        for (const subscription of connection.subscriptions) if (isMeant(subscription.name)) end(subscription, "forbidden");
+      }
     },
     mayWrite,
     release(connection, how) {
       const { subscriptions } = connection;
       connection.subscriptions = [];
       for (const subscription of subscriptions) {
+        unanswered.delete(subscription);
         subscription.topic.subscriptions.delete(subscription);
         left(subscription, how);
       }

@@ -6,8 +6,9 @@
  */
 import type { Frame } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
+import type { Feed } from "./feed.ts";
 import type { Grant } from "./grants.ts";
-import type { Feed, Topic } from "./topic.ts";
+import type { Topic } from "./topic.ts";
 
 /** `over`: for good, its reader was sent away. `goodbye`: its reader closed the line. `lost`: it may well be back. */
 export type Leaving = "over" | "goodbye" | "lost";

@@ -83,6 +83,12 @@ export class Writers {
     return this.#writers.size;
   }
 
+  /** Something was answered, and no record says so. */
+  get hasUnrecorded(): boolean {
+    for (const { last, recorded } of this.#writers.values()) if (last > recorded) return true;
+    return false;
+  }
+
   /** What became of it; nothing: it is new. */
   outcome(session: string, createdMs: number, seq: number): Outcome | undefined {
     const writer = this.#writers.get(session);

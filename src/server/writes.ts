@@ -10,11 +10,13 @@ import { sync, type WriteMessage } from "../session/messages/sync.ts";
 import type { AppendResult } from "../topic/log.ts";
 import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import type { NewEntry } from "./entries.ts";
 import { type Grant, pathsOf } from "./grants.ts";
+import { isDefect } from "./guard.ts";
+import type { Hosted } from "./hosted.ts";
 import { closeCodes } from "./limits.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
-import type { Hosted, NewEntry } from "./topics.ts";
 import type { Outcome } from "./writers.ts";
 
 export interface Writes {
@@ -201,6 +203,7 @@ export function createWrites(core: ServerCore): Writes {
           seqs.push(seq);
           writers.store(session.id, seq, log.decided + entries.length, nowMs);
         } catch (error) {
+          if (isDefect(error)) core.report(error, name);
           store();
           const wire = toWireError(error);
           hosted?.topic.writers.settle(session.id, seq, wire, nowMs);

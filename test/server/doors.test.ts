@@ -201,7 +201,7 @@ test("DOOR6 what is no WebSocket upgrade, or of another version, is answered by 
 });
 
 test("DOOR7 headers that do not come in time are 408, too large ones 431; a slow authenticate is 408", async () => {
-  const { port } = await listen({ limits: { handshakeMs: 100 }, authenticate: () => new Promise(() => {}) });
+  const { port } = await listen({ limits: { handshakeMs: 1000 }, authenticate: () => new Promise(() => {}) });
   const say = (data: string): Promise<string> =>
     new Promise((resolve) => {
       const socket = connect(port, "127.0.0.1", () => socket.write(data));

@@ -178,3 +178,32 @@ test("WRITE10 one that is still on its way while those behind it are refused is 
     [2, "read-only"],
   ]);
 });
+
+test("WRITE10 while what is stored cannot be read back nothing is answered, and once it can all is, without a restart", async () => {
+  const { storage, world } = await open();
+  const peer = await writer(world);
+  await peer.say('[[:sync/write [1 1 [["said" 1]]]] nil]');
+  await storage.store();
+  await settle(world);
+  expect(answers(peer.take())).toEqual([[1, 1]]);
+  await peer.say('[[:sync/write [1 2 [["said" 2]]]] nil]');
+  storage.unreadable = 3;
+  await storage.fail();
+  storage.heal();
+  await peer.say('[[:sync/write [1 3 [["said" 3]]]] nil]');
+  await world.advance(2900);
+  expect([answers(peer.take()), storage.unreadable]).toEqual([[], 1]);
+  await world.advance(4200);
+  await settle(world);
+  await storage.store();
+  await settle(world);
+  expect(answers(peer.take())).toEqual([
+    [2, "read-only"],
+    [3, 2],
+  ]);
+  storage.unreadable = 100;
+  await peer.say('[[:sync/write [1 4 [["said" 4]]]] nil]');
+  await storage.fail();
+  // And a server that closes does not wait for it.
+  await world.sync.close();
+});

@@ -324,13 +324,13 @@ test("SEED3 a seed that throws leaves the atom unopened, tells its readers, harm
       return 7;
     },
   });
-  await expect(boards.open({ id: "a" })).rejects.toThrow("no database");
+  await expect(boards.open({ id: "a" })).rejects.toMatchObject({ code: "loading", cause: new Error("no database") });
   const peer = await world.ours();
   await peer.say('[[:sync/subscribe [{:topic "board/a" :kind "atom"} {:topic "room" :kind "channel"}]] "s"]');
   await settle(world);
   expect(
     (peer.reply("s") as { error?: { code: string }; id?: number }[]).map(({ error, id }) => error?.code ?? typeof id),
-  ).toEqual(["handler-failed", "number"]);
+  ).toEqual(["loading", "number"]);
   fails = false;
   expect((await boards.open({ id: "a" })).get()).toBe(7);
 });

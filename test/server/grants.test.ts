@@ -159,7 +159,7 @@ test("GRANT5 a revoked reader is told at once and gets nothing more, not what wa
   await world.settle();
   expect(pushed(eve.take(), "sync/end")).toEqual([[2, "forbidden"]]);
   await eve.say("[[:sync/write [1 1 [[]]]] nil]");
-  expect(pushed(eve.take(), "sync/reject")).toMatchObject([[1, 1, { code: "invalid" }]]);
+  expect(pushed(eve.take(), "sync/reject")).toMatchObject([[1, 1, { code: "forbidden" }]]);
 });
 
 test("GRANT6 what is refused says so in its answer, and tells nothing of the topic", async () => {

@@ -1,7 +1,10 @@
 /** What a hostile client can say, with a bystander who is never cut and whose echo goes on. */
 import { once } from "node:events";
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { edn } from "sente-sync/packers/edn";
+import { gzip } from "sente-sync/packers/gzip";
 import { atom, channel, createServer } from "sente-sync/server";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
@@ -214,7 +217,7 @@ test("LIMIT5 a flood is paused, and what never stops is closed; the bystander's 
 });
 
 test("DOOR7 handshakes that are never finished disturb nobody, and end", async () => {
-  const sync = createServer({ limits: { handshakeMs: 150 }, onError: () => {} });
+  const sync = createServer({ limits: { handshakeMs: 1000 }, onError: () => {} });
   onTestFinished(() => sync.close());
   sync.on("app/echo", ({ data }) => data);
   const port = await sync.listen(0, { host: "127.0.0.1" });
@@ -308,4 +311,20 @@ test("EVENT3, WRAP3 and SUB12 whatever is said, it is answered or dropped, and n
     world.errors.every(({ error }) => ["malformed", "invalid", "unhandled-event"].includes((error as { code: string }).code)),
   ).toBe(true);
   await alive();
+});
+
+test("SEAL11 a small frame that would become a large one is not opened", async () => {
+  const sync = createServer({ packer: gzip(edn()), onError: () => {} });
+  onTestFinished(() => sync.close());
+  const heard: unknown[] = [];
+  sync.on("app/echo", ({ data }) => void heard.push(data));
+  const port = await sync.listen(0, { host: "127.0.0.1" });
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/chsk?client-id=bomb`);
+  const closed = once(socket, "close");
+  await once(socket, "open");
+  const bomb = gzipSync(`[[:app/echo "${"0".repeat(60_000_000)}"] nil]`);
+  expect(bomb.length).toBeLessThan(100_000);
+  socket.send(Buffer.concat([Uint8Array.of(1), bomb]));
+  expect((await closed)[0]).toBe(1009);
+  expect([heard, sync.stats().closedTooLarge]).toEqual([[], 1]);
 });

@@ -255,8 +255,8 @@ test("GRANT7 and GRANT9 over real sockets: two people, each with a part", async 
   expect(await Promise.all(receipts.map(({ stored }) => code(stored)))).toEqual(["stored", "forbidden", "forbidden"]);
   await live.set(["title"], "ours").stored;
   await live.set(["salary", "bob"], 5).stored;
-  await vi.waitFor(() => expect(bob.get()).toEqual({ title: "ours", salary: { bob: 5 } }));
-  await vi.waitFor(() => expect(ada.get()).toEqual({ title: "ours", salary: { ada: 1 } }));
+  await vi.waitFor(() => expect(bob.get()).toEqual({ title: "ours", salary: { bob: 5 } }), 40_000);
+  await vi.waitFor(() => expect(ada.get()).toEqual({ title: "ours", salary: { ada: 1 } }), 40_000);
   expect(live.get()).toEqual({ title: "ours", notes: { ada: "mine" }, salary: { ada: 1, bob: 5 } });
   const counted = atomOn(clients[0] as Client, defineAtom("none", { initial: 1 }));
   expect(await code(counted.ready)).toBe("not-declared");

@@ -30,7 +30,7 @@ test("USER5 a WebSocket's user is connected from the handshake, a polling one's 
   const told: string[] = [];
   const sync = createServer({
     authenticate: ({ url }) => ({ id: url.searchParams.get("uid") ?? "" }),
-    longPoll: { graceMs: 200 },
+    longPoll: { graceMs: 1000 },
     reconnectGraceMs: 200,
     onUserOpen: (id) => told.push(`+${id}`),
     onUserClose: (id) => told.push(`-${id}`),

@@ -9,18 +9,18 @@ const entry = new URL("./entry.ts", import.meta.url);
 /** Snapshots every few entries, offsets known of a few writes only, messages of a few operations. */
 const tight: readonly Patch[] = [
   {
-    file: "src/server/topic.ts",
+    file: "src/server/topic-state.ts",
     text: "const saveEvery = { entries: 1000, bytes: 1024 * 1024 };",
     instead: "const saveEvery = { entries: 7, bytes: 2000 };",
   },
   {
-    file: "src/server/topic.ts",
+    file: "src/server/topic-state.ts",
     text: "const replayChunk = { maxEntries: 4096, maxBytes: 4 * 1024 * 1024 };",
     instead: "const replayChunk = { maxEntries: 2, maxBytes: 4 * 1024 * 1024 };",
   },
   { file: "src/server/writers.ts", text: "const exact = 64;", instead: "const exact = 3;" },
-  { file: "src/client/writes.ts", text: "const maxOps = 256;", instead: "const maxOps = 4;" },
-  { file: "src/server/shared.ts", text: "const compactEvery = 1000;", instead: "const compactEvery = 5;" },
+  { file: "src/client/write-queue.ts", text: "const maxOps = 256;", instead: "const maxOps = 4;" },
+  { file: "src/server/shared-host.ts", text: "const compactEvery = 1000;", instead: "const compactEvery = 5;" },
 ];
 
 export type Limits = "default" | "tight";

@@ -16,6 +16,8 @@ export function drawLimits(rng: Rng): Limits {
         stuckMs: rng.pick([1500, 30_000]),
         sessionGraceMs: rng.pick([1000, 120_000]),
         maxWriters,
+        // Drawn apart: the others stay as they were.
+        idleTopicMs: rng.fork("idle").pick([20, 200, 1000, 60_000]),
       },
     },
     client: {

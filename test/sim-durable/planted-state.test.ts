@@ -13,7 +13,7 @@ const bugs: readonly Bug[] = [
   [
     "DURABLE15 what is pending is laid over the tree without the oldest write",
     "shared",
-    { file: "src/client/shared-topic.ts", text: "pending.reduce(", instead: "pending.slice(1).reduce(" },
+    { file: "src/client/shared-topic.ts", text: "changes } of pending) {", instead: "changes } of pending.slice(1)) {" },
   ],
   [
     "DURABLE13 a write that was rejected stays on the screen",

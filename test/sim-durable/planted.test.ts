@@ -95,7 +95,7 @@ const bugs: readonly Bug[] = [
     "atom-strict",
     [
       {
-        file: "src/server/topic.ts",
+        file: "src/server/topic-state.ts",
         text: "snapshot ? snapshot.offset + 1 : 1, log.first",
         instead: "snapshot ? snapshot.offset + 2 : 1, log.first",
       },
@@ -106,7 +106,7 @@ const bugs: readonly Bug[] = [
     "atom-strict",
     [
       {
-        file: "src/server/topic.ts",
+        file: "src/server/topic-state.ts",
         text: "snapshot ? snapshot.offset + 1 : 1, log.first",
         instead: "snapshot ? snapshot.offset : 1, log.first",
       },
@@ -117,9 +117,9 @@ const bugs: readonly Bug[] = [
     "atom-strict",
     [
       {
-        file: "src/server/topic.ts",
-        text: "this.log.saveSnapshot({ offset: this.log.decided, state })",
-        instead: "this.log.saveSnapshot({ offset: this.log.decided - 1, state })",
+        file: "src/server/topic-state.ts",
+        text: "log.saveSnapshot({ offset: log.decided, state })",
+        instead: "log.saveSnapshot({ offset: log.decided - 1, state })",
       },
     ],
   ],
@@ -128,7 +128,7 @@ const bugs: readonly Bug[] = [
     "atom-strict",
     [
       {
-        file: "src/server/topic.ts",
+        file: "src/server/topic-appends.ts",
         text: "if (recoveries === this.recoveries) await (this.recovering ??= this.#recover());",
         instead: "",
       },
@@ -139,7 +139,7 @@ const bugs: readonly Bug[] = [
     "atom-strict",
     [
       {
-        file: "src/server/topic.ts",
+        file: "src/server/topic-state.ts",
         text: "return told ? told.snapshot() : this.#told;",
         instead: "return snapshot();",
       },
@@ -159,14 +159,14 @@ const bugs: readonly Bug[] = [
   [
     "whose writes there were is not loaded from the snapshot",
     "channel-strict",
-    [{ file: "src/server/topic.ts", text: "this.writers.load(writers);", instead: "this.writers.load(undefined);" }],
+    [{ file: "src/server/topic-state.ts", text: "writers.load(known);", instead: "writers.load(undefined);" }],
   ],
   [
     "what is kept of few entries is trimmed before any snapshot says whose they were",
     "channel-strict",
     [
       {
-        file: "src/server/topic.ts",
+        file: "src/server/topic-state.ts",
         text: "this.#hasSaved = snapshot !== undefined || !this.#isTight;",
         instead: "this.#hasSaved = true;",
       },
@@ -203,18 +203,18 @@ const bugs: readonly Bug[] = [
   [
     "the secret that proves sessions is another one after each start",
     "channel-strict",
-    [{ file: "src/server/server.ts", text: "await log?.keep(secretKey, secret);", instead: "" }],
+    [{ file: "src/server/opening.ts", text: "await opened.keep(secretKey, secret);", instead: "" }],
   ],
   [
     "the outbox numbers anew under the session that goes on",
     "channel-strict",
     [
       {
-        file: "src/client/writes.ts",
+        file: "src/client/write-queue.ts",
         text: "if (write.seq && write.session === session) return true;",
         instead: "if (write.seq && write.session === session && underWay > 0) return true;",
       },
-      { file: "src/client/writes.ts", text: "if (write.isSent && (isOther || !write.idempotent))", instead: "if (isOther)" },
+      { file: "src/client/write-queue.ts", text: "if (write.isSent && (isOther || !write.idempotent))", instead: "if (isOther)" },
     ],
   ],
   [
@@ -233,6 +233,35 @@ const bugs: readonly Bug[] = [
         instead: "mayNumber: (_topic, session) => session !== null || restored === null,",
       },
     ],
+  ],
+  [
+    "what is saved before a topic is let go does not say whose writes it has",
+    "store",
+    [
+      {
+        file: "src/server/topic.ts",
+        text: "if (this.writers.hasUnrecorded) await this.#state.save();",
+        instead: "this.writers.load(undefined);\n    await this.#state.save();",
+      },
+      {
+        file: "src/server/loaded.ts",
+        text: "&& !hosted.topic.writers.hasUnrecorded) return",
+        instead: "&& hosted.topic.isUntouched) return",
+      },
+    ],
+    "default",
+  ],
+  [
+    "a topic is let go while entries are on their way to the disk",
+    "store",
+    [
+      {
+        file: "src/server/topic.ts",
+        text: "!this.subscriptions.size && this.#appends.isQuiet && this.log.decided === this.head && !this.log.fault;",
+        instead: "!this.subscriptions.size;",
+      },
+    ],
+    "default",
   ],
 ];
 

@@ -8,7 +8,7 @@
 import { defineStore, isSyncError, SyncError, type } from "sente-sync";
 import { type Client, store as clientStore, rejectedWrites } from "sente-sync/client";
 import { type Server, store } from "sente-sync/server";
-import { createRng, type SimulatedClient, type SimulateOptions, type VirtualClock } from "sente-sync/testing";
+import { createRng, type SimulatedClient, type SimulateOptions, type VirtualClock, type World } from "sente-sync/testing";
 import { applyPatch, type Steps } from "../../src/kind/patch.ts";
 import { drawLimits } from "./limits.ts";
 import { textOf } from "./lww.ts";
@@ -34,7 +34,7 @@ const count = (draft: State, tag: string): void => {
   draft.by[writer] = (draft.by[writer] ?? 0) + 1;
   draft.calls.push(tag);
 };
-const tallyRef = defineStore("tally", {
+const tallyRef = defineStore("tally/:id", {
   initial,
   mutations: {
     add: count,
@@ -56,7 +56,8 @@ const tallyRef = defineStore("tally", {
   },
   inputs: { add: type<string>() },
 });
-const openTally = (client: Client) => clientStore(client, tallyRef);
+const params = { id: "1" };
+const openTally = (client: Client) => clientStore(client, tallyRef(params));
 const serveTally = (sync: Server) =>
   store(sync, tallyRef, {
     validate({ mutation }) {
@@ -143,7 +144,16 @@ class StorePage {
 }
 
 interface InstalledStore {
-  readonly tally: ReturnType<typeof serveTally>;
+  readonly tallies: ReturnType<typeof serveTally>;
+}
+
+/** What the server shows, once it is loaded. */
+async function shownBy(world: World<InstalledStore, StorePage, StoreModel>): Promise<string> {
+  let shown = "nothing";
+  const asked = world.server.app.tallies.use(params, (tally) => void (shown = textOf(tally.get())));
+  await world.advance("1s");
+  await asked;
+  return shown;
 }
 
 /** What `simulate` is to run for that seed. */
@@ -159,8 +169,8 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
     outbox: rng.chance(0.6) && { meanSaveMs: rng.pick([0, 2, 50]) },
     without: ["client-copy"],
     model: (clock) => (current = new StoreModel(clock)),
-    install: (sync) => ({ tally: serveTally(sync) }),
-    ready: ({ tally }) => tally.ready,
+    install: (sync) => ({ tallies: serveTally(sync) }),
+    ready: ({ tallies }) => tallies.use(params, ({ ready }) => ready),
     open: (client, { model, page }) => new StorePage(client, model, page),
     workload: {
       call: ({ client, rng: draws }) => client.app.call(draws.pick(["add", "add", "take", "give", "name"])),
@@ -169,11 +179,13 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
       },
       say({ world, model, rng: draws }) {
         if (!world.server.isReady) return;
-        try {
-          world.server.app.tally.do[draws.pick(["add", "take", "give"] as const)](`server#${++model.calls}`);
-        } catch (error) {
-          if (!isSyncError(error)) throw error;
-        }
+        const call = draws.pick(["add", "take", "give"] as const);
+        const tag = `server#${++model.calls}`;
+        world.server.app.tallies
+          .use(params, (tally) => tally.do[call](tag).stored)
+          .catch((error: unknown) => {
+            if (!isSyncError(error)) model.notes.wrong(`${tag} ended in ${String(error)}`);
+          });
       },
       clock: ({ client, world, rng: draws }) => world.jumpClock(client.name, draws.pick(clockJumpsMs)),
       reconnect: ({ client }) => client.client.reconnect(),
@@ -190,20 +202,23 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
       const page = clients.find(({ app }) => app.tally.status.get() !== "live");
       return page && `${page.name} has not subscribed`;
     },
-    always: ({ model }) => model.notes.judge(),
+    always({ model, server }) {
+      model.notes.judge();
+      if (server.isUp && server.sync.stats().topicsUnloaded) model.notes.reached("a topic that was let go");
+    },
     async after(world) {
       const { model, clients, server } = world;
       const { notes, checker } = model;
       // What was decided while the disk failed may still wait for it, which is tried every 5 s.
       await world.advance("6s");
-      const shown = textOf(server.app.tally.get());
+      const shown = await shownBy(world);
       for (const { app, name } of clients) {
         if (app.pending || app.tally.pending)
           notes.wrong(`${name} waits for ${app.pending} receipts, ${app.tally.pending} calls`);
         const own = app.tally.get() ?? initial;
         if (textOf(own) !== shown) notes.wrong(`${name} shows ${textOf(own)}, the server ${shown}`);
       }
-      const { first, entries } = await world.stored("tally");
+      const { first, entries } = await world.stored("tally/1");
       if (first !== 1) notes.wrong(`the log begins at ${first}`);
       const calls = entries as readonly (readonly [steps: Steps, id: string])[];
       const folded = calls.reduce((state, [steps]) => applyPatch(state, steps), initial);
@@ -220,7 +235,7 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
       checker.judge(folded.calls.filter((tag) => !tag.startsWith("server")));
       server.start();
       await world.settle("30s");
-      const loaded = textOf(server.app.tally.get());
+      const loaded = await shownBy(world);
       if (loaded !== shown) notes.wrong(`after a restart the server shows ${loaded}, before it showed ${shown}`);
       notes.judge();
     },

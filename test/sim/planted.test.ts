@@ -72,18 +72,18 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     [
       {
         file: "src/client/writes.ts",
-        text: "if (to !== (underWay ? (writes[0] as Write).sentTo : held.id)) return false;",
+        text: "if (to !== queue.sentTo(held.id)) return false;",
         instead: "if (to !== held.id) return true;",
       },
     ],
   ],
   [
     "what was sent when a line broke is given new numbers on the next",
-    [{ file: "src/client/writes.ts", text: "if (write.seq && write.session === session) return true;", instead: "" }],
+    [{ file: "src/client/write-queue.ts", text: "if (write.seq && write.session === session) return true;", instead: "" }],
   ],
   [
     "a write that was sent under a lost session is sent again under the new one",
-    [{ file: "src/client/writes.ts", text: "(isOther || !write.idempotent)", instead: "isOther" }],
+    [{ file: "src/client/write-queue.ts", text: "(isOther || !write.idempotent)", instead: "isOther" }],
   ],
   [
     "a write that the server had is done again",
@@ -94,9 +94,9 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     [
       {
         file: "src/server/connection.ts",
-        text: "    if (room) room = this.#flushEntries();\n    if (room) room = this.#flushReplies();\n",
+        text: "    if (room) room = serveCursors(this, this.#host);\n    if (room) room = this.#flushReplies();\n",
         instead:
-          '    if (room) room = this.#flushLane("normal", 99);\n    if (room) room = this.#flushEntries();\n    if (room) room = this.#flushReplies();\n',
+          '    if (room) room = this.#flushLane("normal", 99);\n    if (room) room = serveCursors(this, this.#host);\n    if (room) room = this.#flushReplies();\n',
       },
     ],
   ],
@@ -104,15 +104,15 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     "a snapshot counts as one entry further than it is",
     [
       {
-        file: "src/server/topic.ts",
-        text: 'framer.event("sync/snapshot", [this.id, this.head,',
-        instead: 'framer.event("sync/snapshot", [this.id, this.head + 1,',
+        file: "src/server/topic-feeds.ts",
+        text: 'framer.event("sync/snapshot", [id, head,',
+        instead: 'framer.event("sync/snapshot", [id, head + 1,',
       },
     ],
   ],
   [
     "a slow reader is told a gap that is one too long",
-    [{ file: "src/server/connection.ts", text: '[feed.epoch, at], "overtaken"', instead: '[feed.epoch, at + 1], "overtaken"' }],
+    [{ file: "src/server/cursor.ts", text: '[feed.epoch, at], "overtaken"', instead: '[feed.epoch, at + 1], "overtaken"' }],
   ],
   [
     "what a reader has is told again when another one goes back",

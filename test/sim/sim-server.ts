@@ -18,6 +18,8 @@ export interface SimServer {
   update(how: string, count: number, turns: number, pick: number, pad: number): void;
   mark(cell: string): void;
   say(count: number, pad: number): void;
+  /** In order: clients are told goodbye. */
+  close(): void;
 }
 
 /** A server that begins with nothing. */
@@ -61,14 +63,15 @@ export function createSimServer(plan: Plan, env: Env, checker: Checker, random: 
 
   // What one turn did is one entry: it is written down after the product's own end of that turn.
   let isArmed = false;
+  let isClosing = false;
+  const commit = (): void => {
+    if (isArmed) record();
+    isArmed = false;
+  };
   const changed = (): void => {
     if (isArmed) return;
     isArmed = true;
-    const commit = (): void => {
-      isArmed = false;
-      record();
-    };
-    if (plan.debounceMs) env.setTimer(commit, plan.debounceMs);
+    if (plan.debounceMs && !isClosing) env.setTimer(commit, plan.debounceMs);
     else env.endOfTurn(commit);
   };
   const change = (how: string, pick: number, pad: number): void => {
@@ -121,6 +124,12 @@ export function createSimServer(plan: Plan, env: Env, checker: Checker, random: 
         draft.cells[cell] = (draft.cells[cell] ?? 0) + 1;
       });
       env.endOfTurn(recordBoard);
+    },
+    close() {
+      // What is gathered is an entry at once.
+      isClosing = true;
+      commit();
+      void sync.close();
     },
     say(count, pad) {
       for (let i = 0; i < count; i++) room.publish("said", { id: `server${life}#${++said}`, pad: "y".repeat(pad) });

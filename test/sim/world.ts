@@ -103,7 +103,7 @@ export async function runPlan(plan: Plan, onTrace?: (atMs: number, node: string,
     restart(isPolite, downMs) {
       if (!server) return;
       countStats();
-      if (isPolite) void server.sync.close();
+      if (isPolite) server.close();
       server = undefined;
       const crash = (): void => {
         network.crash("server");

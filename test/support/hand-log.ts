@@ -17,6 +17,7 @@ interface Host {
   readonly waiting: Waiting[];
   fault: SyncError | undefined;
   auto: boolean;
+  unreadable: number;
 }
 
 export interface HandStorage extends Storage {
@@ -25,6 +26,8 @@ export interface HandStorage extends Storage {
   /** Refuses what waits, all or behind the first so many appends; nothing can be appended until `heal`. */
   fail(behind?: number): Promise<void>;
   heal(): void;
+  /** So often nothing can be read. */
+  unreadable: number;
   readonly waiting: number;
   /** Stores at once from now on. */
   auto: boolean;
@@ -60,7 +63,10 @@ class HandTopic implements OpenLog {
   }
   read: OpenLog["read"] = async (from, limit) => this.inner.read(from, limit);
   onRecords: OpenLog["onRecords"] = (listener) => this.inner.onRecords(listener);
-  loadSnapshot: OpenLog["loadSnapshot"] = async () => this.inner.loadSnapshot();
+  loadSnapshot: OpenLog["loadSnapshot"] = async () => {
+    if (this.host.unreadable-- > 0) throw new SyncError("read-only", "The disk does not give what is stored.");
+    return this.inner.loadSnapshot();
+  };
   saveSnapshot: OpenLog["saveSnapshot"] = async (snapshot) => this.inner.saveSnapshot(snapshot);
   trim: OpenLog["trim"] = (before) => this.inner.trim(before);
   close(): void {}
@@ -75,7 +81,7 @@ function storeNext(host: { waiting: Waiting[] }): void {
 
 export function handStorage(env: Env): HandStorage {
   const memory = createMemoryLog(env);
-  let host: Host = { waiting: [], fault: undefined, auto: false };
+  let host: Host = { waiting: [], fault: undefined, auto: false, unreadable: 0 };
   let opened = new Map<string, HandTopic>();
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
@@ -89,9 +95,15 @@ export function handStorage(env: Env): HandStorage {
     set auto(auto) {
       host.auto = auto;
     },
+    get unreadable() {
+      return host.unreadable;
+    },
+    set unreadable(unreadable) {
+      host.unreadable = unreadable;
+    },
     async open() {
       // A new life: what waited is gone.
-      host = { waiting: [], fault: undefined, auto: host.auto };
+      host = { waiting: [], fault: undefined, auto: host.auto, unreadable: 0 };
       opened = new Map();
       const log: Log = {
         ...memory,
@@ -100,6 +112,10 @@ export function handStorage(env: Env): HandStorage {
           const known = opened.get(topic) ?? new HandTopic(await memory.open(topic, options), host);
           opened.set(topic, known);
           return known;
+        },
+        delete(topic) {
+          opened.delete(topic);
+          return memory.delete(topic);
         },
         close() {},
       };

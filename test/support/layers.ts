@@ -20,7 +20,6 @@ const layers: Record<string, readonly string[]> = {
   client: ["core", "wire", "tail", "transport", "topic", "kind", "session"],
   server: ["core", "wire", "tail", "transport", "topic", "kind", "session"],
   testing: ["core", "wire", "tail", "transport", "topic", "kind", "session", "client", "server", "(root)"],
-  modules: [],
   // Files directly in src/: the entry `sente-sync`, which is loaded on both sides.
   "(root)": ["core", "wire", "tail", "transport", "topic", "kind", "session"],
 };
@@ -81,6 +80,7 @@ export const browserEntries = [
   "./client/outbox",
   "./client/indexed-db",
   "./form",
+  "./form/text",
   "./packers/edn",
   "./packers/json",
   "./packers/transit",
@@ -148,9 +148,7 @@ function folderFault(file: string, link: Import, tree: Tree): string | undefined
   if (link.path !== undefined && /(^|\/)dist\//.test(link.path)) return "nothing imports built files";
   if (isPublicName(tree, link.to)) {
     if (!tree.entries.has(`.${link.to.slice(tree.packageName.length)}`)) return "not an entry of package.json's exports";
-    return file.startsWith("src/") && !file.startsWith("src/modules/")
-      ? "src imports files, not its own public names"
-      : undefined;
+    return file.startsWith("src/") ? "src imports files, not its own public names" : undefined;
   }
   if (link.to.startsWith("#") && !tree.aliases.has(link.to)) return "not a name of package.json's imports";
   for (const path of targetsOf(tree, link)) {
@@ -162,7 +160,7 @@ function folderFault(file: string, link: Import, tree: Tree): string | undefined
 
 function pathFault(file: string, link: Import & { path: string }, tree: Tree): string | undefined {
   if (!tree.files.has(link.path)) return isAsset(link.path) ? undefined : "no such file";
-  const publicOnly = /^(adapters\/[^/]+|src\/modules|examples)\//.exec(file);
+  const publicOnly = /^(adapters\/[^/]+|examples)\//.exec(file);
   if (publicOnly) {
     return link.path.startsWith(publicOnly[0])
       ? undefined

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { realEnv } from "../../src/core/env.ts";
 import { createAjax } from "../../src/server/ajax.ts";
 import type { Connection } from "../../src/server/connection.ts";
-import type { Counters } from "../../src/server/core.ts";
+import type { Counters } from "../../src/server/counters.ts";
 import { createFramer } from "../../src/server/frames.ts";
 import { defaultLimits } from "../../src/server/limits.ts";
 import { type Recorder, record, textFrame } from "../../src/testing/contracts/transport-world.ts";
@@ -101,7 +101,7 @@ export async function openPollWorld(
     },
     polls() {},
     visitor: () => ({}) as Connection,
-    post: () => undefined,
+    post: () => "unreadable",
     report(error) {
       throw error;
     },
