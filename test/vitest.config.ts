@@ -10,7 +10,10 @@ const ssr = { resolve: { conditions: [...conditions, "module", "node", "developm
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    testTimeout: 90_000,
+    // What is waited for comes soon, or on a busy machine late: only what never comes is a failure.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 40_000, interval: 10 } },
     // All cores: by default one is left idle, and of two that is half. Many tests wait for a browser or another process.
     maxWorkers: "100%",
     reporters: ["default", new URL("support/report-skips.ts", import.meta.url).pathname],

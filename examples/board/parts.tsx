@@ -1,16 +1,9 @@
 /** What the React page looks like, apart from what it reads. */
-import { type CSSProperties, type SubmitEvent, useEffect, useState } from "react";
-import { useClient } from "sente-sync/react";
-import { initialOf, readField, toneOf } from "../chat/ways.ts";
-import { showLine } from "../shared/line.ts";
+import { type SubmitEvent, useState } from "react";
+import { Face } from "../shared/parts.tsx";
+import { readField } from "../shared/words.ts";
 import { besides, drag, follow, icons } from "./board.ts";
 import { type Card, type Column, maxTextLength } from "./contract.ts";
-
-export const Face = ({ name }: { name: string }) => (
-  <span className="face" style={{ "--tone": toneOf(name) } as CSSProperties} aria-hidden="true">
-    {initialOf(name)}
-  </span>
-);
 
 interface ToolProps {
   readonly icon: keyof typeof icons;
@@ -82,11 +75,4 @@ export function AddForm({ column, add }: { column: Column; add: (text: string) =
       <button type="submit">Add</button>
     </form>
   );
-}
-
-/** Puts the state of this window's line into the header. */
-export function Line() {
-  const client = useClient();
-  useEffect(() => showLine(client), [client]);
-  return null;
 }

@@ -3,12 +3,12 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient, rejectedWrites } from "sente-sync/client";
 import { indexedDb } from "sente-sync/client/indexed-db";
-import { SyncProvider, useRejectedWrites, useStore, useSyncStatus } from "sente-sync/react";
-import { nameOfWindow } from "../chat/me.ts";
-import { savedName } from "../chat/ways.ts";
+import { SyncProvider, useRejectedWrites, useStore } from "sente-sync/react";
+import { nameOfWindow } from "../shared/names.ts";
+import { Line, Me, Saved } from "../shared/parts.tsx";
 import { allowDrop, dropped, inColumn, wordsFor } from "./board.ts";
 import { board, columns } from "./contract.ts";
-import { AddForm, CardItem, Face, Line } from "./parts.tsx";
+import { AddForm, CardItem } from "./parts.tsx";
 
 const me = nameOfWindow();
 
@@ -75,15 +75,6 @@ function Rejected() {
     </div>
   );
 }
-
-function Saved() {
-  const { pending } = useSyncStatus();
-  return (
-    <p id="saved" className="saved" data-pending={pending} role="status">
-      {savedName(pending)}
-    </p>
-  );
-}
 // #endregion
 
 // #region client
@@ -99,12 +90,7 @@ createRoot(document.getElementById("page") as HTMLElement).render(
     <SyncProvider create={create}>
       <Line />
       <div className="row">
-        <p className="me">
-          <Face name={me} />
-          <span>
-            You are <strong id="me">{me}</strong>
-          </span>
-        </p>
+        <Me name={me} />
         <Saved />
       </div>
       <Rejected />

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { SyncError } from "sente-sync";
 import { createServer, type Server, store } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
-import { readName } from "../chat/contract.ts";
+import { readName } from "../shared/names.ts";
 import { board, type Card } from "./contract.ts";
 
 const maxCards = 200;

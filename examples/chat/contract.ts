@@ -48,10 +48,4 @@ export const events = defineEvents({
 
 export const life = defineAtom("chat/life", { initial: nobody });
 
-/** Of people and of rooms; null: it is none. */
-export function readName(text: string | null): string | null {
-  const name = text?.trim().replace(/\s+/g, " ") ?? "";
-  return /^[\p{L}\p{N}][\p{L}\p{N} '.-]{0,23}$/u.test(name) ? name : null;
-}
-
 export const maxTextLength = 2000;

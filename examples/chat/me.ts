@@ -1,23 +1,4 @@
-/** Who is at this window: its address says so, or what was chosen last on this machine, or a name to begin with. */
-import { readName } from "./contract.ts";
-
-const key = "sente-sync chat name";
-const names = ["Ada", "Grace", "Alan", "Barbara", "Edsger", "Margaret", "Donald", "Hedy"];
-
-export function nameOfWindow(): string {
-  const known = readName(new URLSearchParams(location.search).get("name")) ?? readName(localStorage.getItem(key));
-  const name = known ?? (names[Math.floor(Math.random() * names.length)] as string);
-  if (!location.search) localStorage.setItem(key, name);
-  // Whoever opens a second window wants to talk to somebody.
-  const other = names.find((each) => each !== name) as string;
-  document.querySelector("#second-window")?.setAttribute("href", `?name=${other}`);
-  return name;
-}
-
-export function rename(name: string): void {
-  if (location.search) history.replaceState(null, "", `?name=${encodeURIComponent(name)}${location.hash}`);
-  else localStorage.setItem(key, name);
-}
+/** The places of the chat, as the address has them. */
 
 /** `room/Kitchen` or `person/Ada`, as the address has it behind `#`. */
 export interface Place {

@@ -1,24 +1,19 @@
 /** What the React page looks like, apart from what it reads. */
-import { type CSSProperties, type ReactNode, type SubmitEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { syncStatus } from "sente-sync/client";
+import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from "react";
 import { useClient, useRequest } from "sente-sync/react";
-import { showLine } from "../shared/line.ts";
-import { maxTextLength, readName } from "./contract.ts";
+import { readName } from "../shared/names.ts";
+import { Face, Me, Saved } from "../shared/parts.tsx";
+import { readField } from "../shared/words.ts";
+import { maxTextLength } from "./contract.ts";
 import { goTo, linkTo, type Place, placeOf } from "./me.ts";
 import { linesOf, type Message, type Messages, timeOf } from "./messages.ts";
 import { followLife } from "./talks.ts";
-import { hintFor, initialOf, noName, readField, savedName, stateName, toneOf, whenSeen } from "./ways.ts";
+import { hintFor, noName, stateName, whenSeen } from "./ways.ts";
 
 const Icon = ({ path }: { path: string }) => (
   <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
     <path d={path} />
   </svg>
-);
-
-const Face = ({ name }: { name: string }) => (
-  <span className="face" style={{ "--tone": toneOf(name) } as CSSProperties} aria-hidden="true">
-    {initialOf(name)}
-  </span>
 );
 
 interface PlaceLinkProps {
@@ -193,15 +188,11 @@ export function NameForm({ me, take }: { me: string; take: (name: string) => voi
   const [isOpen, setOpen] = useState(false);
   if (!isOpen) {
     return (
-      <p className="me">
-        <Face name={me} />
-        <span>
-          You are <strong id="me">{me}</strong>
-        </span>
+      <Me name={me}>
         <button type="button" className="quiet" onClick={() => setOpen(true)}>
           Change
         </button>
-      </p>
+      </Me>
     );
   }
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
@@ -231,22 +222,4 @@ export function Life({ me }: { me: string }) {
       {told}
     </p>
   );
-}
-
-/** Whether everything that was written in this window is stored there. */
-function Saved() {
-  const { listen, get } = syncStatus(useClient());
-  const { pending } = useSyncExternalStore(listen, get);
-  return (
-    <span id="saved" className="saved" data-pending={pending}>
-      {savedName(pending)}
-    </span>
-  );
-}
-
-/** Puts the state of this window's line into the header. */
-export function Line() {
-  const client = useClient();
-  useEffect(() => showLine(client), [client]);
-  return null;
 }

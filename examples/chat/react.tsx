@@ -4,10 +4,12 @@ import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { indexedDb } from "sente-sync/client/indexed-db";
 import { SyncProvider, useAtom, useClient, useStatus } from "sente-sync/react";
+import { nameOfWindow, rename } from "../shared/names.ts";
+import { Line } from "../shared/parts.tsx";
 import { events, marks, people, present, rooms } from "./contract.ts";
-import { followAddress, nameOfWindow, type Place, placeInAddress, placeOf, rename } from "./me.ts";
+import { followAddress, type Place, placeInAddress, placeOf } from "./me.ts";
 import { newestOf, unreadOf } from "./messages.ts";
-import { Composer, Life, Line, Log, NameForm, NewRoom, PlaceHead, PlaceLink } from "./parts.tsx";
+import { Composer, Life, Log, NameForm, NewRoom, PlaceHead, PlaceLink } from "./parts.tsx";
 import type { Talk } from "./talk.ts";
 import { talksOf } from "./talks.ts";
 

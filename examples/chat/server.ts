@@ -2,6 +2,7 @@
 import { SyncError } from "sente-sync";
 import { atom, channel, createServer, inbox, type Server } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
+import { readName } from "../shared/names.ts";
 import * as chat from "./contract.ts";
 
 const firstRooms = ["Kitchen", "Garden", "Workshop"];
@@ -13,7 +14,7 @@ export async function serveChat(path: string, life: chat.Life): Promise<Server<t
     events: chat.events,
     storage: folder(path), // what is stored was written and synced before anybody is told so
     authenticate({ url }) {
-      const id = chat.readName(url.searchParams.get("name"));
+      const id = readName(url.searchParams.get("name"));
       return id === null ? null : { id };
     },
     onUserOpen: (id) => join(people, id),
@@ -33,7 +34,7 @@ export async function serveChat(path: string, life: chat.Life): Promise<Server<t
   });
 
   sync.on("chat/create", ({ data }) => {
-    const name = chat.readName(data);
+    const name = readName(data);
     return name === null ? null : join(rooms, name);
   });
   sync.on("chat/read", async ({ user, data: { place, offset } }) => {

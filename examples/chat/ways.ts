@@ -1,24 +1,6 @@
 /** Small ways of the page that React and Svelte share. */
-import { maxTextLength } from "./contract.ts";
 import type { Place } from "./me.ts";
 import type { Message } from "./messages.ts";
-
-/** The same colour in every window, by the name, which stands beside it. */
-export function toneOf(name: string): string {
-  let hash = 0;
-  for (const char of name) hash = (hash * 411 + (char.codePointAt(0) ?? 0)) >>> 0;
-  return `var(--tone-${(hash % 12) + 1})`;
-}
-
-export const initialOf = (name: string): string => /^./u.exec(name)?.[0] ?? "";
-
-/** What a form's one field says; the field is empty after that. */
-export function readField(form: HTMLFormElement): string {
-  const field = form.elements.namedItem("text") as HTMLInputElement;
-  const text = field.value.trim().slice(0, maxTextLength);
-  field.value = "";
-  return text;
-}
 
 export function hintFor({ isRoom, name }: Place, isAway: boolean): string {
   if (isRoom) return "What you write while the line is down goes out when it is back.";
@@ -31,8 +13,6 @@ const states: Record<Message["state"], string> = { sending: "Sending", stored: "
 
 export const stateName = (state: Message["state"], why: string | undefined): string =>
   why === undefined ? states[state] : `${states[state]}: ${why}`;
-
-export const savedName = (pending: number): string => (pending ? `${pending} on the way` : "All stored");
 
 /** Presses the button whenever it scrolls into view. Returns how to stop. */
 export function whenSeen(button: HTMLElement): () => void {

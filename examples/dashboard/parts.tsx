@@ -1,8 +1,7 @@
 /** What the React page looks like, apart from what it reads. */
 import { useEffect, useRef } from "react";
-import { useClient, useTopicStatus } from "sente-sync/react";
+import { useTopicStatus } from "sente-sync/react";
 import { type Chart, createChart } from "../shared/chart.ts";
-import { showLine } from "../shared/line.ts";
 import type { Card } from "./charts.ts";
 import { type Figures, points } from "./contract.ts";
 import { described, type History, type Row } from "./history.ts";
@@ -34,11 +33,4 @@ export function Curve({ card, rows }: { card: Card; rows: readonly Row[] }) {
       )}
     </>
   );
-}
-
-/** Puts the state of this window's line into the header. */
-export function Line() {
-  const client = useClient();
-  useEffect(() => showLine(client), [client]);
-  return null;
 }

@@ -3,10 +3,11 @@ import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { SyncProvider, useAtom, useChannel, useRequest, useStatus } from "sente-sync/react";
+import { Line } from "../shared/parts.tsx";
 import { type Card, cards } from "./charts.ts";
 import { events, headline, points } from "./contract.ts";
 import { noHistory, type Row, withGap, withPoint } from "./history.ts";
-import { Counter, Curve, Line } from "./parts.tsx";
+import { Counter, Curve } from "./parts.tsx";
 
 // #region points
 function Dashboard() {

@@ -1,6 +1,6 @@
 /** What the editor's server and its pages share: the documents, and how somebody looks in them. */
 import { defineDoc } from "sente-sync";
-import { toneOf } from "../chat/ways.ts";
+import { toneOf } from "../shared/names.ts";
 
 // #region contract
 export const notes = defineDoc("notes/:id");
@@ -11,6 +11,9 @@ export interface Person {
   readonly colorLight: string;
 }
 // #endregion
+
+/** Where `WebsocketProvider` of y-websocket connects. */
+export const yjsPath = "/editor/yjs";
 
 /** The same in every window, by the name. */
 export function personOf(name: string): Person {

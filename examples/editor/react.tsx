@@ -5,11 +5,12 @@ import type { SyncError } from "sente-sync";
 import { createClient } from "sente-sync/client";
 import { indexedDb } from "sente-sync/client/indexed-db";
 import type { DocVersion } from "sente-sync/doc";
-import { SyncProvider, useSyncStatus } from "sente-sync/react";
+import { SyncProvider } from "sente-sync/react";
 import { useDoc, useTextField } from "sente-sync/react/doc";
-import { Face, Line } from "../board/parts.tsx";
-import { nameOfWindow } from "../chat/me.ts";
-import { readField, savedName } from "../chat/ways.ts";
+import { nameOfWindow } from "../shared/names.ts";
+import { Face, Line, Saved } from "../shared/parts.tsx";
+import { readField } from "../shared/words.ts";
+import { yjsPath } from "./contract.ts";
 import { note, openEditor, peopleAt, timeOf } from "./editor.ts";
 import { showPreview } from "./preview.ts";
 
@@ -158,14 +159,13 @@ function Editor() {
   );
 }
 
-function Saved() {
-  const { pending } = useSyncStatus();
-  return (
-    <p id="saved" className="saved" data-pending={pending} role="status">
-      {savedName(pending)}
-    </p>
-  );
-}
+/** For who has y-websocket. */
+const Door = () => (
+  <p className="dim door">
+    Pages that have y-websocket edit it too: <code>{note.topic}</code> at <code>{yjsPath}</code>, with{" "}
+    <code>{"params: { name }"}</code>.
+  </p>
+);
 
 // #region client
 function create() {
@@ -182,6 +182,7 @@ createRoot(document.getElementById("page") as HTMLElement).render(
         <Saved />
       </div>
       <Editor />
+      <Door />
     </SyncProvider>
   </StrictMode>,
 );

@@ -1,12 +1,16 @@
-/** The editor's server: documents in a folder, begun with a few lines, and a name for everybody that is the server's word. */
+/**
+ * The editor's server: documents in a folder, begun with a few lines, and a name for everybody that is the server's word. Pages that have
+ * y-websocket edit the same documents.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { yjsPeers } from "sente-sync/doc/peers";
 import { doc } from "sente-sync/doc/server";
 import { createServer, type Server } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
-import { readName } from "../chat/contract.ts";
-import { notes, personOf } from "./contract.ts";
+import { readName } from "../shared/names.ts";
+import { notes, personOf, yjsPath } from "./contract.ts";
 
 const welcome = `# A page for everybody
 
@@ -51,6 +55,7 @@ export function start(path = folderOfProcess()): Running {
     // Who somebody is, is not for the page to say.
     onAwarenessUpdate: ({ user, state }) => ({ ...state, user: personOf(user.id) }),
   });
+  yjsPeers(sync, { path: yjsPath, hocuspocusPath: false }); // for pages that have y-websocket
   // #endregion
   return { sync, close: () => sync.close() };
 }

@@ -144,12 +144,20 @@ export const examples: readonly Example[] = [
       {
         html: "board/react.html",
         framework: "React",
-        how: [...boardHow, { title: "The page", file: "board/react.tsx", regions: ["page", "rejected"] }],
+        how: [
+          ...boardHow,
+          { title: "The page", file: "board/react.tsx", regions: ["page", "rejected"] },
+          { title: "Whether everything is stored", file: "shared/parts.tsx", regions: ["saved"] },
+        ],
       },
       {
         html: "board/svelte/index.html",
         framework: "Svelte",
-        how: [...boardHow, { title: "The page", file: "board/svelte/board.svelte", regions: ["script", "markup"] }],
+        how: [
+          ...boardHow,
+          { title: "The page", file: "board/svelte/board.svelte", regions: ["script", "markup"] },
+          { title: "Whether everything is stored", file: "shared/saved.svelte", regions: ["saved"] },
+        ],
       },
     ],
     start: startBoard,

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { buildGallery } from "./build.ts";
-import { createLines } from "./lines.ts";
+import { createLines, type Lines } from "./lines.ts";
 import { type Example, examples, type Running } from "./pages.ts";
 import { serveFolder } from "./static.ts";
 
@@ -18,6 +18,8 @@ export interface GalleryOptions {
   readonly moreTries?: number;
   /** Default: this machine alone. */
   readonly host?: string;
+  /** The wires that its buttons make trouble on. Default: those of lines.ts. */
+  readonly lines?: Lines;
 }
 
 const offlineMs = 5000;
@@ -25,9 +27,9 @@ const slowMs = 400;
 const restartMs = 800;
 const maxBodyBytes = 1024;
 
-export async function serveGallery({ port, moreTries = 0, host = "localhost" }: GalleryOptions): Promise<Gallery> {
+export async function serveGallery(options: GalleryOptions): Promise<Gallery> {
+  const { port, moreTries = 0, host = "localhost", lines = createLines() } = options;
   const serveFile = serveFolder(await buildGallery());
-  const lines = createLines();
   const running = new Map<string, Running>();
   const restarts = new Set<Promise<void>>();
 

@@ -1,8 +1,10 @@
 /** Documents: declared with their hooks, edited on both sides, undone, and who is at them. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "sente-sync/client";
+import { createClient, signOut } from "sente-sync/client";
+import { folder as deviceFolder } from "sente-sync/client/folder";
+import type { ClientStorage } from "sente-sync/client/outbox";
 import { bindText, doc, type TextField } from "sente-sync/doc";
 import { doc as documents } from "sente-sync/doc/server";
 import { createServer } from "sente-sync/server";
@@ -81,6 +83,26 @@ undoManager.redo();
 undoManager.stopCapturing(); // what follows is a step of its own
 // #endregion
 
+// #region tabs
+const alone = doc(client, notes({ id: "8" }), { tabs: false }); // told to no other tab
+
+console.log(alone.tabs.isShared); // false; `taken` and `ignored` count what came from other tabs
+// #endregion
+
+// #region subdocuments
+const chapters = note.doc.getMap<Y.Doc>("chapters");
+chapters.set("intro", new Y.Doc({ guid: "intro" })); // everybody sees that it is there
+
+const intro = note.subdoc("intro"); // reads it; somebody else calls the same, or `chapters.get("intro").load()`
+await intro.ready;
+await intro.transact((edited) => edited.getText("text").insert(0, "Once upon a time")).stored;
+// #endregion
+
+// #region subdocuments-server
+const opening = await minutes.subdocument("intro");
+opening.read((edited) => edited.getText("text").toString()); // "Once upon a time"
+// #endregion
+
 // #region awareness
 const { awareness } = note;
 
@@ -117,10 +139,33 @@ export const seen = {
   stored: database.texts.get("7"),
   isKept: database.updates.has("7"),
   others: others(),
+  opening: opening.read((edited) => edited.getText("text").toString()),
 };
 
 unbind();
 client.close();
 other.close();
+
+const device = mkdtempSync(join(tmpdir(), "sente-sync-device-"));
+const url = `ws://localhost:${port}/chsk?name=Ada`;
+function openOnDevice(storage: ClientStorage) {
+  // #region device
+  const client = createClient(url, { storage }); // indexedDb({ user: "Ada" }) in a page, folder(path, { user: "Ada" }) on Node
+  const note = doc(client, notes({ id: "7" }));
+
+  note.shownFrom.subscribe((from) => console.log(from)); // "nothing", "device", "server"
+  // #endregion
+  return { client, note };
+}
+const online = openOnDevice(deviceFolder(device, { user: "Ada" }));
+await online.note.ready;
+await until(() => readdirSync(device).some((name) => name.startsWith("copy-") && name.endsWith(".rows")));
+online.client.close();
 await sync.close();
+// Nobody answers any more.
+const offline = openOnDevice(deviceFolder(device, { user: "Ada" }));
+await until(() => offline.note.shownFrom.get() === "device");
+export const onDevice = { text: offline.note.doc.getText("text").toString(), isSynced: offline.note.synced.get() };
+await signOut(offline.client);
+rmSync(device, { recursive: true });
 rmSync(path, { recursive: true });

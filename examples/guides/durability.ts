@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineAtom, defineChannel, type } from "sente-sync";
 import { channel as clientChannel, createClient } from "sente-sync/client";
-import { atom, channel, createServer } from "sente-sync/server";
+import { atom, channel, createServer, type Server } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 
 const place = await mkdtemp(join(tmpdir(), "durability-"));
@@ -15,6 +15,7 @@ const orders = defineChannel("orders", { events: { placed: type<{ item: string }
 const clicks = defineChannel("clicks", { events: { clicked: type<{ x: number; y: number }>() } });
 const stock = defineAtom("stock", { initial: { left: 0 } });
 // #endregion
+const cartRef = defineChannel("cart/:user", { events: { added: type<string>() } });
 
 let seeded = 0;
 const countStock = async () => {
@@ -62,8 +63,20 @@ await sync.close({ drain: true });
 await cp(path, copy, { recursive: true }); // while no server has it
 // #endregion
 
+async function fillCarts(sync: Server) {
+  // #region many
+  const carts = channel(sync, cartRef);
+  await carts.use({ user: "ada" }, (cart) => cart.publish("added", "tea").stored); // loaded for this, and let go a minute later
+  const cart = await carts.open({ user: "bob" }); // stays loaded …
+  await cart.publish("added", "milk").stored;
+  carts.release({ user: "bob" }); // … until here
+  // #endregion
+  return carts.list();
+}
+
 const kept: string[] = [];
 const again = await start(copy);
+const carts = await fillCarts(again.sync);
 const port = await again.sync.listen(0);
 const late = createClient(`ws://localhost:${port}/chsk`);
 await new Promise<void>((resolve) => {
@@ -73,7 +86,7 @@ await new Promise<void>((resolve) => {
 });
 late.close();
 
-export const seen = { offset, receipt: [receipt.durability, receipt.offset], kept, stock: again.left.get(), seeded };
+export const seen = { offset, receipt: [receipt.durability, receipt.offset], kept, stock: again.left.get(), seeded, carts };
 console.log(seen);
 await again.sync.close();
 await rm(place, { recursive: true });

@@ -1,7 +1,5 @@
 /** What the page looks like, apart from what it reads. */
-import { type CSSProperties, useEffect } from "react";
-import { useClient } from "sente-sync/react";
-import { showLine } from "../shared/line.ts";
+import type { CSSProperties } from "react";
 import { type PeerCard, step } from "./contract.ts";
 import type { Found, Reading } from "./reading.ts";
 
@@ -101,10 +99,3 @@ const Empty = ({ isFirst }: { isFirst: boolean }) => (
     <td />
   </tr>
 );
-
-/** Puts the state of this window's line into the header. */
-export function Line() {
-  const client = useClient();
-  useEffect(() => showLine(client), [client]);
-  return null;
-}

@@ -3,8 +3,9 @@ import { StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { SyncProvider, useAtom, useClient, useStatus, useUser } from "sente-sync/react";
+import { Line } from "../shared/parts.tsx";
 import { board, events, type PeerCard } from "./contract.ts";
-import { Counter, hasRead, Line, Lines, Name, nameOf, State } from "./parts.tsx";
+import { Counter, hasRead, Lines, Name, nameOf, State } from "./parts.tsx";
 import { takePart } from "./peer.ts";
 import { nothingRead, type Reading } from "./reading.ts";
 

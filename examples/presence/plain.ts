@@ -1,7 +1,7 @@
 /** The script of the plain page: it makes the tags known and says where the server is. */
 import { defineElements, type SenteClient } from "sente-sync/element";
-import { nameOfWindow } from "../chat/me.ts";
 import { showLine } from "../shared/line.ts";
+import { nameOfWindow } from "../shared/names.ts";
 
 const me = nameOfWindow();
 

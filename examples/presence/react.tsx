@@ -4,8 +4,8 @@ import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { SyncProvider } from "sente-sync/react";
 import { AvatarStack, Cursors, useMyPresence } from "sente-sync/react/presence";
-import { Line } from "../board/parts.tsx";
-import { nameOfWindow } from "../chat/me.ts";
+import { nameOfWindow } from "../shared/names.ts";
+import { Line } from "../shared/parts.tsx";
 import { days, intro, title } from "./article.ts";
 import { readers } from "./contract.ts";
 

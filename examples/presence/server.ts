@@ -1,6 +1,6 @@
 /** The server of the presence example: it says who may be there, and forgets them when they are gone. */
 import { atom, createServer, presence, type Server } from "sente-sync/server";
-import { readName } from "../chat/contract.ts";
+import { readName } from "../shared/names.ts";
 import { readers, visits } from "./contract.ts";
 
 export function start(): { readonly sync: Server; close(): Promise<void> } {

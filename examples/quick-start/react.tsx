@@ -1,11 +1,11 @@
 /** The quick start as a React page. */
-import { type ReactNode, StrictMode, useEffect } from "react";
+import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 // #region page
 import { createClient } from "sente-sync/client";
 import { SyncProvider, useAtom, useClient } from "sente-sync/react";
 // #endregion
-import { showLine } from "../shared/line.ts";
+import { Line } from "../shared/parts.tsx";
 // #region page
 import { events, stats } from "./contract.ts";
 
@@ -31,13 +31,6 @@ const App = ({ children }: { children?: ReactNode }) => (
   </SyncProvider>
 );
 // #endregion
-
-/** Puts the state of this window's line into the header. */
-function Line() {
-  const client = useClient();
-  useEffect(() => showLine(client), [client]);
-  return null;
-}
 
 createRoot(document.getElementById("page") as HTMLElement).render(
   <StrictMode>

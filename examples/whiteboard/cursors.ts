@@ -1,6 +1,6 @@
 /** The others' pointers with their names, as elements above the board: the browser moves them without painting anything again. */
 import type { Pointer } from "sente-sync/client";
-import { toneOf } from "../chat/ways.ts";
+import { toneOf } from "../shared/names.ts";
 import type { Person } from "./contract.ts";
 import { toWindow, type View } from "./view.ts";
 

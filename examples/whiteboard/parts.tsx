@@ -2,8 +2,8 @@
 
 import type { CSSProperties } from "react";
 import { useEffect, useRef } from "react";
-import { Face } from "../board/parts.tsx";
-import { toneOf } from "../chat/ways.ts";
+import { toneOf } from "../shared/names.ts";
+import { Face } from "../shared/parts.tsx";
 import type { BoardState, Whiteboard } from "./board.ts";
 import { type Color, colors } from "./contract.ts";
 import { dark, light } from "./draw.ts";

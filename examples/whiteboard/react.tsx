@@ -3,11 +3,10 @@ import { type CSSProperties, StrictMode, useEffect, useMemo, useRef, useSyncExte
 import { createRoot } from "react-dom/client";
 import { createClient } from "sente-sync/client";
 import { indexedDb } from "sente-sync/client/indexed-db";
-import { SyncProvider, useClient, useSyncStatus } from "sente-sync/react";
+import { SyncProvider, useClient } from "sente-sync/react";
 import { useOthers } from "sente-sync/react/presence";
-import { Face, Line } from "../board/parts.tsx";
-import { nameOfWindow } from "../chat/me.ts";
-import { savedName, toneOf } from "../chat/ways.ts";
+import { nameOfWindow, toneOf } from "../shared/names.ts";
+import { Line, Me, Saved } from "../shared/parts.tsx";
 import { createWhiteboard } from "./board.ts";
 import { people } from "./contract.ts";
 import { boardInAddress, followed } from "./page.ts";
@@ -69,15 +68,6 @@ function Board() {
 type Shown = readonly { readonly id: string; readonly name: string; readonly status: string }[];
 const isSame = (one: Shown, other: Shown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
-function Saved() {
-  const { pending } = useSyncStatus();
-  return (
-    <p id="saved" className="saved" data-pending={pending} role="status">
-      {savedName(pending)}
-    </p>
-  );
-}
-
 // #region client
 function create() {
   // What is drawn and not stored yet outlives this page.
@@ -89,12 +79,7 @@ createRoot(document.getElementById("page") as HTMLElement).render(
     <SyncProvider create={create}>
       <Line />
       <div className="row">
-        <p className="me">
-          <Face name={me} />
-          <span>
-            You are <strong id="me">{me}</strong>
-          </span>
-        </p>
+        <Me name={me} />
         <Saved />
       </div>
       <Board />

@@ -6,7 +6,7 @@ import { SyncError } from "sente-sync";
 import { createServer, presence, type Server, shared } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import * as v from "valibot";
-import { readName } from "../chat/contract.ts";
+import { readName } from "../shared/names.ts";
 import { maxShapes, people, shapeSchema, whiteboard } from "./contract.ts";
 import { firstDrawing } from "./first.ts";
 import { isWhole } from "./shapes.ts";

@@ -12,58 +12,21 @@ import type { User } from "../core/register.ts";
 import { addTo, callAll, createStore, type Readable } from "../core/store.ts";
 import type { Replica } from "../kind/kind.ts";
 import { createCallbacks, type Settle } from "../session/callbacks.ts";
-import type { LineOptions } from "../session/line-step.ts";
 import { entriesMark, readEntries } from "../session/messages/entries.ts";
 import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
 import { readWelcome, type SyncEvent, version, type Welcome } from "../session/messages/sync.ts";
-import type { Connector, Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
+import { frameOf } from "./frame.ts";
 import type { Held } from "./held.ts";
 import { createLine, type SocketEnd } from "./line.ts";
-import type { ClientStorage } from "./outbox.ts";
+import type { ClientOptions } from "./options.ts";
 import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
-import type { Upgrade } from "./upgrade.ts";
+import { resolveUrl } from "./target.ts";
 import { onWake } from "./wake.ts";
-
-export interface ClientLimits {
-  /** Requests that wait for replies. Default 256. */
-  readonly maxCallbacks: number;
-  /** Writes per topic that wait or are under way. Default 1 000. */
-  readonly maxPending: number;
-  /** Characters or bytes of a snapshot. Default 64 Mi. */
-  readonly maxSnapshotLength: number;
-  /** Beyond it `send` answers `backpressure`. Default 1 MiB. */
-  readonly maxBufferedBytes: number;
-}
-
-export interface ClientOptions<E extends Events = Events> {
-  /** Types `send`, `request` and `on`. The server validates: what it refuses rejects the request with `invalid`. */
-  readonly events?: E;
-  /** Default: WebSocket. */
-  readonly connector?: Connector;
-  /** The same as the server's. Default `edn()`. */
-  readonly packer?: Packer;
-  /** Moves to better packers and transports while the session goes on: `upgrade(…)`. */
-  readonly upgrade?: Upgrade;
-  readonly reconnect?: Partial<LineOptions>;
-  readonly limits?: Partial<ClientLimits>;
-  /** How long a topic that nobody uses stays subscribed. Default 1 000. */
-  readonly lingerMs?: number;
-  /** How often positions are compared with the server's. Default 40 000. */
-  readonly positionMs?: number;
-  /** What `sync.dehydrate` made: values that are there at once. */
-  readonly hydrate?: string | Uint8Array;
-  /** Keeps writes that have no answer yet where they outlive the page or the process: `indexedDb()`, `files(folder)`. */
-  readonly storage?: ClientStorage | undefined;
-  /** False: wait for `connect()`. */
-  readonly autoConnect?: boolean;
-  /** What has no caller to tell. Default: console.error. */
-  readonly onError?: (error: unknown, where: string) => void;
-  readonly env?: Env;
-}
 
 /** `queued`: the first connection is on its way, and this goes with it. */
 export type SendResult = "ok" | "queued" | "backpressure" | "closed";
@@ -140,12 +103,16 @@ export interface ClientCore {
 export interface KindCore extends ClientCore {
   /** Without `create`: only to write. */
   hold(topic: string, kind: string, create?: () => Replica<unknown, never>): Held;
+  /** Where the server is; nothing where no line is ever opened. */
+  readonly target: URL | undefined;
 }
 
 export interface SessionPart {
   receive(id: string, data: unknown): boolean;
   /** Hello was answered: the session is known. Topics may have been named before. */
   welcomed?(): void;
+  /** The client is closed by its program: the last moment to write. */
+  ending?(): void;
   /** `isOver`: and no other line will come. */
   lost(isOver: boolean): void;
 }
@@ -156,18 +123,6 @@ export function coreOf(client: object): KindCore {
   const core = cores.get(client);
   if (!core) throw new SyncError("invalid", "Not a client");
   return core;
-}
-
-const place = globalThis as { location?: { href: string } };
-
-/** The line's URL, or nothing for a relative one where there is no page: then nothing is ever opened. */
-function resolveUrl(url: string, clientId: string): URL | undefined {
-  if (!/^\w+:/.test(url) && !place.location) return undefined;
-  const resolved = new URL(url, place.location?.href);
-  resolved.protocol = resolved.protocol.replace("http", "ws");
-  resolved.searchParams.set("client-id", clientId);
-  resolved.searchParams.set("sync", "1");
-  return resolved;
 }
 
 const pingCallback = "ping";
@@ -226,13 +181,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
 
   /** Throws SyncError `too-large`. */
   const transmit = (id: string, value?: unknown, callback?: string): void => {
-    const data = packer.pack(wrap(event(id, value), callback));
-    const { maxFrameBytes } = facts;
-    // A character is at most three bytes of UTF-8; only near the limit is it worth counting.
-    if (data.length * 3 > maxFrameBytes && byteLength(data) > maxFrameBytes) {
-      throw new SyncError("too-large", `Over ${maxFrameBytes} bytes`);
-    }
-    line.transport?.send({ data, text: !packer.binary });
+    const frame = frameOf(packer, wrap(event(id, value), callback), facts.maxFrameBytes);
+    line.transport?.send(frame);
   };
 
   const core: ClientCore = {
@@ -283,7 +233,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
 
   const hello = (fields: object, settle: Settle): void => {
     const { session = null, token = null } = facts.welcome ?? {};
-    core.send("sync/hello", { v: version, session, token, binary: packer.binary, ...fields }, settle);
+    core.send("sync/hello", { v: version, session, token, binary: packer.binary, late: true, ...fields }, settle);
   };
 
   const heard: DownListener = {
@@ -345,7 +295,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       : {},
     accept(opened) {
       packer = spokenOn(opened);
-      return packer.over?.(opened) ?? opened;
+      return packer.over?.(opened, (error) => report(error, "packer")) ?? opened;
     },
     onFrame: receive,
     // Anything that is heard will do for an answer, so nobody waits for this one.
@@ -370,11 +320,8 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     get packer() {
       return packer;
     },
-    url(parameters) {
-      const more = new URL(target as URL);
-      for (const [name, value] of Object.entries(parameters)) more.searchParams.set(name, value);
-      return more.href;
-    },
+    // It opens connections only where one is open.
+    target: target as URL,
     speak(next) {
       packer = next;
     },
@@ -429,14 +376,15 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     disconnect: () => line.dispatch("disconnect"),
     reconnect: () => target && line.dispatch("reconnect"),
     close() {
+      for (const part of parts) part.ending?.();
       line.dispatch("close");
-      if (stopWaking) stopWaking();
+      stopWaking?.();
       lose(true);
     },
     [Symbol.dispose]: () => client.close(),
   };
 
-  cores.set(client, { ...core, hold: replicas.hold });
+  cores.set(client, { ...core, target, hold: replicas.hold });
   if (target) {
     const twin = { ...options, storage: undefined, autoConnect: false };
     options.storage?.attach(client, target, () => createClient(url, twin) as Client);
@@ -444,8 +392,4 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
 
   if (autoConnect) client.connect();
   return client;
-}
-
-function byteLength(data: string | Uint8Array): number {
-  return typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
 }

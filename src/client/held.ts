@@ -64,8 +64,10 @@ export interface Held {
   onNamed(run: (answer: unknown) => void): () => void;
   /** Keeps it subscribed until called back. `read: false`: only to write. */
   use(read?: boolean): () => void;
-  /** Reads again from after `offset`, if it is past that. */
-  rewind(offset: number): void;
+  /** It waits: what this device has of it is looked for. Whoever ends that calls `use`. */
+  isWaiting?: boolean;
+  /** Reads again from after `offset`, if it is past that. `epoch`: of what was put into the replica before anything was read. */
+  rewind(offset: number, epoch?: string | null): void;
   /** What to subscribe with, and who is told the answer: one pair, or where nobody uses it, none. */
   ask(): (readonly [item: unknown, answered: (value: unknown) => void])[];
   /** Takes a message of this topic; false: unreadable. */
@@ -280,7 +282,13 @@ export function createHeld(
       linger = undefined;
       idle.delete(held);
       users++;
-      if (read && readers++ === 0 && status.get() === "idle") become(known ? "stale" : "loading");
+      const before = status.get();
+      if (read && readers++ === 0 && before === "idle") become(known ? "stale" : "loading");
+      // Asked for anew: it may be there by now.
+      if (read && (before === "refused" || before === "deleted")) {
+        error = undefined;
+        become("loading");
+      }
       if (asked < (read ? 2 : 1)) want(held);
       return () => {
         if (!used) return;
@@ -289,15 +297,16 @@ export function createHeld(
         if (--users === 0) linger = env.setTimer(release, lingerMs);
       };
     },
-    rewind(to) {
+    rewind(to, of = epoch) {
       if (known && to >= offset) return;
       if (known) top = Math.max(top, offset);
+      epoch = of;
       offset = to;
       known = true;
       if (asked) again();
     },
     ask() {
-      if (!users) return [];
+      if (!users || held.isWaiting) return [];
       asked = readers > 0 ? 2 : 1;
       const nth = ++asks;
       const item = { topic, kind, version: held.version, since: known ? [epoch, offset] : null, read: asked > 1 };

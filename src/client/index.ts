@@ -11,8 +11,6 @@ export type { Position, SubscribeOptions } from "./channel-readers.ts";
 export { type ClientChannels, channels, type WildcardMessageOf } from "./channels.ts";
 export {
   type Client,
-  type ClientLimits,
-  type ClientOptions,
   createClient,
   type EventMessage,
   type LifecycleEvents,
@@ -23,6 +21,7 @@ export type { Cause, Gap, TopicStatus } from "./held.ts";
 export { createUndoHistory, type TopicPath, type UndoHistory, type UndoHistoryOptions, type Undone } from "./history.ts";
 export { type ClientInbox, type InboxMessage, inbox } from "./inbox.ts";
 export { type Area, type Nearby, near } from "./near.ts";
+export type { ClientLimits, ClientOptions } from "./options.ts";
 export type { ClientStorage } from "./outbox.ts";
 export { type PageConfig, pageConfig } from "./page-config.ts";
 export { type Pointer, type PointerOptions, type Pointers, pointers } from "./pointers.ts";

@@ -32,6 +32,8 @@ export function createReplicas(
   const byId = new Map<number, Held>();
   const beginnings = new Map(rendered.map(([topic, ...beginning]) => [topic, beginning]));
   const wanted = new Set<Held>();
+  /** Who is told what the reply had a number in the place of. */
+  const late = new Map<unknown, (value: unknown) => void>();
   let plain = false;
   /** Ends the position checks of the line; undefined while there is none. */
   let stop: (() => void) | undefined;
@@ -46,7 +48,11 @@ export function createReplicas(
     const asked = [...wanted].flatMap((held) => held.ask());
     wanted.clear();
     const answer = (items?: readonly unknown[]): void => {
-      for (const [index, [, answered]] of asked.entries()) answered(items ? items[index] : { error: plainServer });
+      for (const [index, [, answered]] of asked.entries()) {
+        const item = items ? items[index] : { error: plainServer };
+        if (typeof item === "number") late.set(item, answered);
+        else answered(item);
+      }
     };
     if (plain) return answer();
     if (!asked.length) return;
@@ -78,14 +84,21 @@ export function createReplicas(
       for (const held of all.values()) want(held);
     },
     receive(message, data) {
-      if (!topicMessages.test(message) || !Array.isArray(data)) return false;
+      if (!Array.isArray(data)) return false;
+      const [id, second] = data as unknown[];
+      if (message === "sync/subscribed") {
+        late.get(id)?.(second);
+        return late.delete(id);
+      }
+      if (!topicMessages.test(message)) return false;
       // Of a topic that was left meanwhile: nobody's any more.
-      return byId.get(data[0])?.receive(message as TopicMessage, data) ?? true;
+      return byId.get(id as number)?.receive(message as TopicMessage, data) ?? true;
     },
     lost() {
       stop?.();
       stop = undefined;
       wanted.clear();
+      late.clear();
       for (const held of all.values()) held.lost();
       byId.clear();
     },

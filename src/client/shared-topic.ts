@@ -170,6 +170,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
     open = undefined;
     core.env.clearTimer(timer);
     receipt.become(send(write));
+    writes.addPending(-1);
   };
 
   const add = (changes: readonly Assignment[]): Pending => {
@@ -201,6 +202,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
   });
   core.join({
     receive: () => false,
+    ending: flush,
     lost: (isOver) => isOver && flush(),
   });
   refresh();
@@ -244,6 +246,7 @@ function createSharedTopic(core: KindCore, topic: string, held: Held, initial: u
     let receipt: Receipt;
     if (coalesceMs > 0) {
       open = { write: made, receipt: new MergedReceipt(), timer: core.env.setTimer(flush, coalesceMs) };
+      writes.addPending(1);
       receipt = open.receipt;
     } else receipt = send(made);
     changed(() => (pending.includes(made) ? lay(changes, made.stamp) : update()));

@@ -10,7 +10,34 @@ import { SyncError } from "../core/errors.ts";
 import { readAnnouncement } from "../session/capabilities.ts";
 import type { KindCore } from "./client.ts";
 import type { Durability } from "./receipt.ts";
-import { newWrite, type Together, type Write, writesOf } from "./writes.ts";
+import type { WriteQueue } from "./write-queue.ts";
+import { unknownOutcome } from "./write-sender.ts";
+import { newWrite, type Write, writesOf } from "./writes.ts";
+
+/** Writes to several topics, one each, that are sent, answered and given up as one: together.ts. */
+export interface Together {
+  /** Names it where it is kept. */
+  readonly name: string;
+  readonly size: number;
+  /** One of its topics has got to it: sends it, if all have. False: it waits, or has ended. */
+  send(): boolean;
+  /** One of its parts was answered, or given up, and so all are. */
+  settle(error?: SyncError): void;
+}
+
+/** What Together asks of each writer of its parts. */
+export interface TogetherParts {
+  /** The server's id of the topic. */
+  readonly id: number;
+  readonly durability: Durability | undefined;
+  /** It can be sent now, and nothing is before it. */
+  isNext(write: Write): boolean;
+  readonly queue: WriteQueue;
+  /** While it is being kept, nothing is sent. */
+  setSaving(isSaving: boolean): void;
+  sent(write: Write): void;
+  take(write: Write): void;
+}
 
 /** What is said of a batch that was rejected. */
 export type BatchOp = readonly (readonly [topic: string, kind: string, op: unknown])[];
@@ -40,9 +67,6 @@ export function bind(core: KindCore, parts: readonly Write[], name: string): Tog
   const queues = parts.map((write) => ({ write, of: writes.writer(write.topic, write.kind).parts }));
   let isOver = false;
 
-  const unknown = (message: string, cause?: unknown): SyncError =>
-    new SyncError("session-lost", `${message}; whether this was kept is unknown.`, { cause });
-
   const settle = (error?: SyncError): void => {
     if (isOver) return;
     isOver = true;
@@ -63,7 +87,7 @@ export function bind(core: KindCore, parts: readonly Write[], name: string): Tog
   const keep = (unkept: readonly Write[]): void => {
     for (const { of } of queues) of.setSaving(true);
     void writes.keeper?.save(unkept).then((isOurs) => {
-      if (!isOurs) settle(unknown("Another one sends this now"));
+      if (!isOurs) settle(unknownOutcome("Another one sends this now"));
       for (const { of } of queues) of.setSaving(false);
     });
   };
@@ -78,13 +102,15 @@ export function bind(core: KindCore, parts: readonly Write[], name: string): Tog
       const { isSent } = first;
       if (!readAnnouncement(core.facts.handshake?.[1])?.features.has("batch")) {
         settle(
-          isSent ? unknown("The server no longer takes batches") : new SyncError("unsupported", "The server takes no batches."),
+          isSent
+            ? unknownOutcome("The server no longer takes batches")
+            : new SyncError("unsupported", "The server takes no batches."),
         );
         return false;
       }
       if (!first.seq) {
         if (keeper && !parts.every(({ topic }) => keeper.mayNumber(topic, core.facts.welcome?.session ?? ""))) return false;
-        for (const { write, of } of queues) of.number(write);
+        for (const { write, of } of queues) of.queue.number(write);
       }
       const unkept = keeper ? parts.filter((write) => !keeper.has(write)) : [];
       if (unkept.length) {
@@ -95,8 +121,8 @@ export function bind(core: KindCore, parts: readonly Write[], name: string): Tog
       try {
         core.send("sync/batch", isSent ? [message, 1] : [message]);
       } catch (error) {
-        if (!isSent) for (const { write, of } of queues) of.giveBack(write);
-        settle(isSent ? unknown("It cannot be sent again", error) : (error as SyncError));
+        if (!isSent) for (const { write, of } of queues) of.queue.giveBack(write);
+        settle(isSent ? unknownOutcome("It cannot be sent again", error) : (error as SyncError));
         return false;
       }
       for (const { write, of } of queues) of.sent(write);

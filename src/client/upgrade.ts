@@ -31,8 +31,8 @@ export interface UpgradeHost {
   readonly line: Line;
   /** What the line speaks. */
   readonly packer: Packer;
-  /** The URL of one more connection of this client. */
-  url(parameters: Readonly<Record<string, string>>): string;
+  /** The URL of the line. */
+  readonly target: URL;
   /** From now on that is what is sent in. */
   speak(packer: Packer): void;
   send(id: `chsk/${string}`, data: unknown): void;
@@ -169,8 +169,11 @@ function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTime
   /** A connection beside this one, in a better packer. */
   const open = (packer: Packer): void => {
     let transport: Transport | undefined;
+    const url = new URL(host.target);
+    url.searchParams.set("packers", packer.name);
+    url.searchParams.set("move", "1");
     const opening = host.connector.open(
-      host.url({ packers: packer.name, move: "1" }),
+      url.href,
       {
         onOpen(opened) {
           transport = listen(opened, packer, begin, fail);

@@ -16,7 +16,11 @@ import type { Collecting } from "./batch.ts";
 import type { KindCore } from "./client.ts";
 import type { Held } from "./held.ts";
 import { type Durability, type Receipt, ReceiptState } from "./receipt.ts";
+import type { Shelf } from "./storage/shelf.ts";
+import type { Together, TogetherParts } from "./together.ts";
 import { createUnanswered, type Unanswered } from "./unanswered.ts";
+import { createWriteQueue } from "./write-queue.ts";
+import { createSender, isOver } from "./write-sender.ts";
 
 /** One write that has no answer yet. */
 export interface Write {
@@ -39,17 +43,6 @@ export interface Write {
   together: Together | undefined;
 }
 
-/** Writes to several topics, one each, that are sent, answered and given up as one: together.ts. */
-export interface Together {
-  /** Names it where it is kept. */
-  readonly name: string;
-  readonly size: number;
-  /** One of its topics has got to it: sends it, if all have. False: it waits, or has ended. */
-  send(): boolean;
-  /** One of its parts was answered, or given up, and so all are. */
-  settle(error?: SyncError): void;
-}
-
 /** Keeps writes on a disk: outbox.ts. */
 export interface Keeper {
   /** Everything that has no answer yet survives this process. */
@@ -62,8 +55,10 @@ export interface Keeper {
   /** Resolves when it `has` them; false: another one has them now, and sends them. */
   save(writes: readonly Write[]): Promise<boolean>;
   drop(write: Write): void;
-  /** The client ends; `discard`: what is kept of this user is deleted, else it waits for the next. */
-  end(discard: boolean): Promise<void>;
+  /** What kinds keep beside. */
+  readonly shelf?: Shelf;
+  /** The client ends; `discard`: what is kept of this user is deleted, else it waits for the next. `clears`: the shelf is, too. */
+  end(discard: boolean, clears?: boolean): Promise<void>;
 }
 
 /** All writes of one client. */
@@ -105,23 +100,6 @@ export interface Writer {
   arm(): void;
 }
 
-/** What Together asks of each writer of its parts. */
-export interface TogetherParts {
-  /** The server's id of the topic. */
-  readonly id: number;
-  readonly durability: Durability | undefined;
-  /** It can be sent now, and nothing is before it. */
-  isNext(write: Write): boolean;
-  /** Gives it the next number. */
-  number(write: Write): void;
-  /** It has never been sent: the number goes to the next. */
-  giveBack(write: Write): void;
-  /** While it is being kept, nothing is sent. */
-  setSaving(isSaving: boolean): void;
-  sent(write: Write): void;
-  take(write: Write): void;
-}
-
 /** What all writers of a client share. */
 interface Shared extends ClientWrites {
   keeper: Keeper | undefined;
@@ -130,9 +108,6 @@ interface Shared extends ClientWrites {
 
 /** Those that can be part of a batch. */
 const batchKinds = new Set(["shared", "store"]);
-
-/** Operations of one frame. */
-const maxOps = 256;
 
 const clients = new WeakMap<KindCore, ClientWrites>();
 
@@ -192,201 +167,62 @@ function createWrites(core: KindCore): ClientWrites {
 }
 
 function createWriter(core: KindCore, shared: Shared, topic: string, held: Held): Writer {
-  const { env, facts, maxPending } = core;
-  /** In the order in which they were made; the first `underWay` of them were sent on this line. */
-  let writes: Write[] = [];
-  let underWay = 0;
+  const { facts, maxPending } = core;
+  const queue = createWriteQueue();
   let counted = 0;
-  /** The session of the numbers, and the next one. */
-  let numbering = "";
-  let nextSeq = 1;
   let durability: Durability | undefined;
   let release: (() => void) | undefined;
-  let armed = false;
-  let saving = false;
   let closed = false;
 
   /** Something was added or settled. */
   const changed = (): void => {
-    if (writes.length) release ??= held.use(false);
+    const { length } = queue.all;
+    if (length) release ??= held.use(false);
     else {
       release?.();
       release = undefined;
     }
-    const more = writes.length - counted;
-    counted = writes.length;
+    const more = length - counted;
+    counted = length;
     if (more) shared.addPending(more);
   };
 
-  const settle = (write: Write, offset: number | undefined, error?: SyncError): void => {
+  const settle = (write: Write, error?: SyncError, offset?: number): void => {
     if (write.together) return write.together.settle(error);
     write.receipt.durability = durability;
     shared.settle(write, offset, error);
   };
 
-  const unknown = (message: string, cause?: unknown): SyncError =>
-    new SyncError("session-lost", `${message}; whether this was kept is unknown.`, { cause });
-
-  const over = (status: string): boolean => status === "refused" || status === "deleted";
-
-  /** Numbers of another session mean nothing in this one. */
-  const begin = (session: string): void => {
-    const owner = ownerOf(facts.welcome?.user);
-    if (numbering !== session) {
-      numbering = session;
-      nextSeq = 1;
-    }
-    const lost: [Write, SyncError][] = [];
-    writes = writes.filter((write) => {
-      if (write.seq && write.session === session) return true;
-      const isOther = write.owner !== undefined && write.owner !== owner;
-      // It waits for the one who wrote it.
-      if (isOther && shared.keeper) write.receipt.settle(undefined, new SyncError("closed", "Another user is signed in."));
-      else if (write.isSent && (isOther || !write.idempotent))
-        lost.push([write, unknown("The server no longer knows the session that sent this")]);
-      else if (isOther) lost.push([write, new SyncError("forbidden", "Another user is signed in.")]);
-      else {
-        Object.assign(write, { owner, seq: 0, isSent: false });
-        return true;
-      }
-      return false;
-    });
-    // Whoever is told may write again.
-    for (const [write, error] of lost) settle(write, undefined, error);
-  };
-
-  /** The next that go together: their numbers follow one another. */
-  const nextBatch = (session: string): Write[] => {
-    const batch: Write[] = [];
-    for (const write of writes.slice(underWay, underWay + maxOps)) {
-      if (write.together) break;
-      if (write.seq === 0) {
-        if (shared.keeper && !shared.keeper.mayNumber(topic, session)) break;
-        write.session = session;
-        write.seq = nextSeq++;
-      }
-      if (batch.length && write.seq !== (batch.at(-1) as Write).seq + 1) break;
-      batch.push(write);
-    }
-    return batch;
-  };
-
-  const refuse = (): void => {
-    const status = held.status.get();
-    const { error } = held;
-    if (!error || !over(status)) return;
-    for (const write of writes.splice(underWay)) {
-      const isUnknown = write.isSent && (status !== "deleted" || write.together);
-      settle(write, undefined, isUnknown ? unknown("The topic is refused now", error) : error);
-    }
-  };
-
-  const flush = (): void => {
-    armed = false;
-    refuse();
-    const session = facts.welcome?.session;
-    if (held.id && session && !saving) {
-      begin(session);
-      for (;;) {
-        const together = writes[underWay]?.together;
-        if (together) {
-          if (together.send()) continue;
-          break;
-        }
-        const batch = nextBatch(session);
-        if (!batch.length) break;
-        const unkept = shared.keeper && batch.filter((write) => !shared.keeper?.has(write));
-        if (unkept?.length) {
-          keep(unkept);
-          break;
-        }
-        if (!sendBatch(batch)) break;
-      }
-    }
-    changed();
-  };
-
-  /** Nothing is sent before it is kept. */
-  const keep = (unkept: readonly Write[]): void => {
-    saving = true;
-    void shared.keeper?.save(unkept).then((isOurs) => {
-      saving = false;
-      if (!isOurs) {
-        for (const write of writes.splice(underWay)) settle(write, undefined, unknown("Another one sends this now"));
-      }
-      arm();
-    });
-  };
-
-  /** Halves what does not fit one frame; what does not fit alone is rejected, and its number given to the next. */
-  const sendBatch = (batch: readonly Write[]): boolean => {
-    const first = batch[0] as Write;
-    const resent = batch.filter(({ isSent }) => isSent).length;
-    const ops = batch.map(({ op }) => op);
-    try {
-      core.send("sync/write", resent ? [held.id, first.seq, ops, resent] : [held.id, first.seq, ops]);
-    } catch (error) {
-      const half = batch.length >> 1;
-      if (half) return sendBatch(batch.slice(0, half)) && sendBatch(batch.slice(half));
-      writes.splice(underWay, 1);
-      if (!first.isSent) giveBack(first.seq);
-      settle(first, undefined, first.isSent ? unknown("It cannot be sent again", error) : (error as SyncError));
-      arm();
-      return false;
-    }
-    underWay += batch.length;
-    for (const write of batch) {
-      write.sentTo = held.id;
-      write.isSent = true;
-      write.receipt.status = "sent";
-    }
-    return true;
-  };
-
-  /** From `seq` on, no number has been sent. */
-  const giveBack = (seq: number): void => {
-    nextSeq = seq;
-    for (const write of writes.slice(underWay)) write.seq = 0;
-  };
-
-  const arm = (): void => {
-    if (armed) return;
-    armed = true;
-    env.endOfTurn(flush);
-  };
+  const owner = (): string => ownerOf(facts.welcome?.user);
+  const sender = createSender({ core, writes: shared, topic, held, queue, owner, fail: settle, changed });
+  const { arm } = sender;
   held.onNamed((answer) => {
     ({ durability } = answer as { durability?: Durability });
     arm();
   });
-  held.status.listen((status) => over(status) && arm());
+  held.status.listen((status) => isOver(status) && arm());
 
   core.join({
     receive(id, data) {
       if ((id !== "sync/ack" && id !== "sync/reject") || !Array.isArray(data) || !isIndex(data[1])) return false;
       const [to, seq, outcome] = data as [unknown, number, unknown];
-      if (to !== (underWay ? (writes[0] as Write).sentTo : held.id)) return false;
+      if (to !== queue.sentTo(held.id)) return false;
       if (id === "sync/ack") {
-        while (underWay && (writes[0] as Write).seq <= seq) {
-          const write = writes.shift() as Write;
-          underWay--;
-          settle(write, outcome ? (outcome as number) - (seq - write.seq) : undefined);
+        for (const write of queue.acknowledge(seq)) {
+          settle(write, undefined, outcome ? (outcome as number) - (seq - write.seq) : undefined);
         }
       } else {
-        const at = writes.findIndex((write) => write.seq === seq);
-        if (at >= 0 && at < underWay) {
-          underWay--;
-          settle(writes.splice(at, 1)[0] as Write, undefined, fromWireError(outcome));
-        }
+        for (const write of queue.reject(seq)) settle(write, fromWireError(outcome));
       }
       changed();
       return true;
     },
     welcomed: arm,
-    lost(isOver) {
-      underWay = 0;
-      closed = isOver;
+    lost(isLast) {
+      queue.lost();
+      closed = isLast;
       // What is kept stays kept, for whoever comes next.
-      if (isOver) for (const { receipt } of writes.splice(0)) receipt.settle(undefined, new SyncError("closed"));
+      if (isLast) for (const { receipt } of queue.cut()) receipt.settle(undefined, new SyncError("closed"));
       changed();
     },
   });
@@ -404,12 +240,12 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
     },
     get refusal() {
       if (closed) return new SyncError("closed");
-      if (writes.length + shared.unanswered.adopted(topic) < maxPending) return undefined;
+      if (queue.all.length + shared.unanswered.adopted(topic) < maxPending) return undefined;
       return new SyncError("backpressure", `${maxPending} writes are on their way already.`);
     },
     add(write) {
-      if (facts.welcome) write.owner = ownerOf(facts.welcome.user);
-      writes.push(write);
+      if (facts.welcome) write.owner = owner();
+      queue.add([write]);
       changed();
       arm();
       shared.keeper?.add(write);
@@ -421,39 +257,29 @@ function createWriter(core: KindCore, shared: Shared, topic: string, held: Held)
       get durability() {
         return durability;
       },
-      isNext: (write) =>
-        held.id > 0 && !saving && numbering === facts.welcome?.session && numbering !== "" && writes[underWay] === write,
-      number(write) {
-        write.session = numbering;
-        write.seq = nextSeq++;
-      },
-      giveBack: ({ seq }) => giveBack(seq),
+      isNext: (write) => held.id > 0 && !sender.isSaving && queue.isOf(facts.welcome?.session) && queue.next === write,
+      queue,
       setSaving(isSaving) {
-        saving = isSaving;
-        if (!saving) arm();
+        sender.isSaving = isSaving;
+        if (!isSaving) arm();
       },
       sent(write) {
-        underWay++;
-        write.sentTo = held.id;
-        write.isSent = true;
+        queue.sent([write], held.id);
         arm();
       },
       take(write) {
-        const at = writes.indexOf(write);
-        if (at < 0) return;
-        writes.splice(at, 1);
-        if (at < underWay) underWay--;
+        queue.take(write);
         changed();
         arm();
       },
     },
     restore(kept) {
-      writes.push(...kept);
+      queue.add(kept);
       changed();
       arm();
     },
     get waiting() {
-      return writes;
+      return queue.all;
     },
     arm,
   };

@@ -3,7 +3,7 @@
  *
  * A field is named by its keys with dots between them, `address.city`; an array is one field, and so is a date.
  * Always: types alone; nothing here runs.
- * Rules: docs/protocol/form.md FORM1-FORM3.
+ * Rules: docs/protocol/form.md FORM1-FORM3, TEXT1.
  */
 import type { InputOf, OutputOf, Schema } from "./schema.ts";
 
@@ -31,6 +31,15 @@ export type FieldValue<T, Name extends string> = Name extends `${infer Key}.${in
     ? T[Name]
     : never;
 
+/** The names of those fields of a T that hold any text. */
+export type TextName<T> = {
+  [N in FieldName<T>]: string extends NonNullable<FieldValue<T, N>>
+    ? NonNullable<FieldValue<T, N>> extends string
+      ? N
+      : never
+    : never;
+}[FieldName<T>];
+
 export type FormSchema = Schema<never, unknown> | Schema;
 
 /** What a form is to its users: what is typed, what `onSubmit` gets, and what it answers. */
@@ -49,6 +58,11 @@ export interface FormDefinition<S extends FormSchema, Answer> {
   readonly initial?: Draft<InputOf<S>>;
   /** Fields that stay in their client until it submits: never shared, logged or kept on a disk. */
   readonly private?: readonly FieldName<InputOf<S>>[];
+  /**
+   * `{ bio: { text: true } }`: what several people write in there at once merges letter by letter. Both sides need `formTexts`, of
+   * `sente-sync/form/text` and of `sente-sync/form/text/server`.
+   */
+  readonly fields?: { readonly [N in TextName<InputOf<S>>]?: { readonly text: boolean } };
   /** Only its type counts: what `onSubmit` returns, `type<{ id: string }>()`. Everybody in the form can read it. */
   readonly answer?: Schema<Answer, Answer>;
 }

@@ -39,6 +39,9 @@ const rawFlag = 0;
 const gzipFlag = 1;
 /** A gzip stream has at least its header and trailer; the trailer ends with the length of what it holds. */
 const leastGzipBytes = 18;
+/** A stream that inflates to more than so many times its length is there to do harm; short ones may. */
+const maxRatio = 100;
+const looseBytes = 64 * 1024;
 
 /** `inner`, its frames compressed where that makes them smaller. */
 export function gzip(inner: Packer, options: GzipOptions = {}): Packer {
@@ -52,10 +55,13 @@ function gzipSeal(options: GzipOptions): Seal {
   }
   let gain: Gain = noGain;
   const leave = (payload: Uint8Array): Bytes => flagged(rawFlag, payload);
-  const open = (frame: Uint8Array): Uint8Array | Promise<Uint8Array> => {
+  const open = (frame: Uint8Array, limitBytes?: number): Uint8Array | Promise<Uint8Array> => {
     if (frame.length === 0) throw malformed();
     const body = frame.subarray(1);
-    return frame[0] === gzipFlag ? inflate(codec, body, maxBytes) : body;
+    // Who has a limit does not trust the other side.
+    const fewBytes = limitBytes === undefined ? maxBytes : Math.min(limitBytes, Math.max(looseBytes, body.length * maxRatio));
+    const mostBytes = Math.min(maxBytes, fewBytes);
+    return frame[0] === gzipFlag ? inflate(codec, body, mostBytes) : body;
   };
   const seal: Seal = {
     shared: true,

@@ -6,7 +6,7 @@
  * Rules: docs/protocol/seals.md SEAL1-SEAL10; docs/protocol/transports.md TRANSPORT1-TRANSPORT10.
  */
 import { type Env, realEnv, type Timer } from "../core/env.ts";
-import { SyncError } from "../core/errors.ts";
+import { isSyncError, SyncError } from "../core/errors.ts";
 import type { Frame, Transport, TransportHandlers } from "../transport/transport.ts";
 import { chain, type Packer, type Seal } from "../wire/packer.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
@@ -16,15 +16,25 @@ export interface SealOptions {
   readonly env?: Env;
   /** How long a close waits for frames that are still being sealed or opened. Default 2 000. */
   readonly closeTimeoutMs?: number;
+  /** What a frame may hold when it is opened. Default: as the seal has it. */
+  readonly maxFrameBytes?: number;
+  /** A frame could not be opened: why the connection closes. */
+  readonly onBroken?: ((error: unknown) => void) | undefined;
 }
 
 const highWaterBytes = 65_536;
 const malformedCode = 4007;
+const tooLargeCode = 1009;
 
 /** `inner`, its frames sealed by `seal` besides what `inner` does with them: a packer of one's own making. */
 export function sealed(name: string, inner: Packer, seal: Seal): Packer {
   const both = inner.seal ? around(inner.seal, seal) : seal;
-  return { ...inner, name: `${name}+${inner.name}`, seal: both, over: (transport) => sealTransport(transport, both) };
+  return {
+    ...inner,
+    name: `${name}+${inner.name}`,
+    seal: both,
+    over: (transport, onBroken) => sealTransport(transport, both, { onBroken }),
+  };
 }
 
 /** `first` done, then `seal`; for near peers what either has for them. */
@@ -32,7 +42,7 @@ function around(first: Seal, seal: Seal): Seal {
   const both: Seal = {
     shared: seal.shared && first.shared,
     close: (payload) => chain(first.close(payload), (bytes) => seal.close(bytes)),
-    open: (bytes) => chain(seal.open(bytes), (payload) => first.open(payload)),
+    open: (bytes, maxBytes) => chain(seal.open(bytes, maxBytes), (payload) => first.open(payload, maxBytes)),
   };
   const { near = seal.near } = first;
   if (!near) return both;
@@ -72,6 +82,7 @@ class SealedTransport implements Transport {
   #closing: Seal;
   readonly #env: Env;
   readonly #closeTimeoutMs: number;
+  readonly #maxFrameBytes: number | undefined;
   readonly #outgoing: InOrder<Frame>;
   readonly #incoming: InOrder<Uint8Array>;
   #state: "open" | "closing" | "over" = "open";
@@ -87,11 +98,12 @@ class SealedTransport implements Transport {
   /** Too much waits to be opened. */
   #throttled = false;
 
-  constructor(inner: Transport, seal: Seal, { env = realEnv, closeTimeoutMs = 2000 }: SealOptions) {
+  constructor(inner: Transport, seal: Seal, { env = realEnv, closeTimeoutMs = 2000, maxFrameBytes, onBroken }: SealOptions) {
     this.#inner = inner;
     this.#seal = this.#closing = seal;
     this.#env = env;
     this.#closeTimeoutMs = closeTimeoutMs;
+    this.#maxFrameBytes = maxFrameBytes;
     this.#outgoing = new InOrder({
       deliver: (frame) => this.#sendOn(frame),
       // A frame that is missing must not go unnoticed.
@@ -100,7 +112,11 @@ class SealedTransport implements Transport {
     });
     this.#incoming = new InOrder<Uint8Array>({
       deliver: (payload) => this.handlers.onFrame(payload),
-      fail: () => this.close(malformedCode, "malformed"),
+      fail: (error) => {
+        onBroken?.(error);
+        const isTooLarge = isSyncError(error, "too-large");
+        this.close(isTooLarge ? tooLargeCode : malformedCode, isTooLarge ? "too large" : "malformed");
+      },
       moved: () => this.#incomingMoved(),
     });
     inner.handlers = {
@@ -214,7 +230,7 @@ class SealedTransport implements Transport {
     if (this.#isEnded) return;
     this.#incoming.add(() => {
       if (typeof data === "string") throw new SyncError("malformed", "A text frame, where all are sealed.");
-      return this.#seal.open(data);
+      return this.#seal.open(data, this.#maxFrameBytes);
     }, data.length);
     this.#throttle();
   }

@@ -4,7 +4,8 @@
  * Always: a life that ended does nothing more; offline, no connect gets through and no line stays.
  * Rules: docs/protocol/transports.md SIM18.
  */
-import { type Client, type ClientOptions, createClient } from "../client/client.ts";
+import { type Client, createClient } from "../client/client.ts";
+import type { ClientOptions } from "../client/options.ts";
 import { outbox } from "../client/outbox.ts";
 import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";

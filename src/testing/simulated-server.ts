@@ -8,7 +8,8 @@
 import { SyncError } from "../core/errors.ts";
 import type { AnyEvents } from "../core/events.ts";
 import type { User } from "../core/register.ts";
-import { createServer, type Server, type ServerOptions } from "../server/server.ts";
+import type { ServerOptions } from "../server/options.ts";
+import { createServer, type Server } from "../server/server.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import { type DiskPlan, swarmDisk } from "./disk-faults.ts";

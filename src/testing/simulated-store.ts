@@ -3,9 +3,9 @@
  * and one that a crash comes before is lost as a whole.
  *
  * Always: a record is in the hands of one life at most; a life that ended holds none and changes nothing.
- * Rules: docs/protocol/writes.md KEEP1-KEEP6.
+ * Rules: docs/protocol/writes.md KEEP1-KEEP8.
  */
-import type { OpenOutboxStore, OutboxRecord, OutboxStore } from "../client/storage/store.ts";
+import type { OpenOutboxStore, OutboxRecord, OutboxStore, RowChange } from "../client/storage/store.ts";
 import type { Env } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
 import type { Rng } from "./rng.ts";
@@ -42,6 +42,16 @@ export class SimulatedStore implements OutboxStore {
     return [...this.#records.values()].flatMap((rows) => [...rows.values()]).join("\n");
   }
 
+  #put(id: string, changes: readonly RowChange[]): void {
+    const rows = new Map(this.#records.get(id));
+    for (const [key, value] of changes) {
+      if (value === null) rows.delete(key);
+      else rows.set(key, value);
+    }
+    if (rows.size) this.#records.set(id, rows);
+    else this.#records.delete(id);
+  }
+
   async open(env: Env): Promise<OpenOutboxStore> {
     const life = this.#life;
     const taking = async (): Promise<void> => {
@@ -59,13 +69,7 @@ export class SimulatedStore implements OutboxStore {
       save: async (changes) => {
         await taking();
         if (this.#holders.get(id) !== life) throw new SyncError("closed", "Another one has the record.");
-        const rows = new Map(this.#records.get(id));
-        for (const [key, value] of changes) {
-          if (value === null) rows.delete(key);
-          else rows.set(key, value);
-        }
-        if (rows.size) this.#records.set(id, rows);
-        else this.#records.delete(id);
+        this.#put(id, changes);
       },
       release: async () => release(id),
       remove: async () => {
@@ -81,6 +85,17 @@ export class SimulatedStore implements OutboxStore {
         this.#holders.set(id, life);
         own.add(id);
         return record(id);
+      },
+      read: async (id, key) => {
+        await taking();
+        return [...(this.#records.get(id) ?? [])].filter(([found]) => key === undefined || found === key);
+      },
+      swap: async (id, key, value, changes) => {
+        await taking();
+        if (life !== this.#life) throw new SyncError("closed", "This life has ended.");
+        if ((this.#records.get(id)?.get(key) ?? null) !== value) return false;
+        this.#put(id, changes);
+        return true;
       },
       close: async () => {
         for (const id of own) release(id);

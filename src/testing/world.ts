@@ -5,12 +5,14 @@
  * down is up again.
  * Rules: docs/protocol/transports.md SIM1-SIM20.
  */
-import type { Client, ClientOptions } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
+import type { ClientOptions } from "../client/options.ts";
 import { syncStatus } from "../client/sync-status.ts";
 import { SyncError } from "../core/errors.ts";
 import type { AnyEvents } from "../core/events.ts";
 import type { User } from "../core/register.ts";
-import type { Server, ServerOptions } from "../server/server.ts";
+import type { ServerOptions } from "../server/options.ts";
+import type { Server } from "../server/server.ts";
 import { edn } from "../wire/edn.ts";
 import { ownBudget } from "../wire/packer.ts";
 import { durationMs } from "./duration.ts";

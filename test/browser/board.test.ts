@@ -6,17 +6,15 @@
 import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
-import { openWorld, type Window, type World } from "./gallery.ts";
+import { cause, isBack, isSaved, openWorld, type Window, type World, waited } from "./gallery.ts";
 
 const isMissing = chromiumPath() === undefined;
 let world: World;
 beforeAll(async () => {
   if (!isMissing) world = await openWorld();
-}, 60_000);
+});
 afterEach(() => world?.closeWindows());
 afterAll(() => world?.close());
-
-const waited = { timeout: 20_000, interval: 50 };
 
 const column = ({ page }: Window, name: string): Locator => page.getByRole("region", { name, exact: true });
 const card = ({ page }: Window, text: string): Locator => page.locator("[data-card]").filter({ hasText: text });
@@ -44,20 +42,6 @@ async function edit(window: Window, text: string, next: string): Promise<void> {
   await window.page.keyboard.press("Enter");
 }
 
-const isSaved = (window: Window): Promise<void> =>
-  vi.waitFor(async () => expect(await window.page.locator("#saved").textContent()).toBe("All stored"), waited);
-
-/** Without the wait of a person who does not press the button. */
-const isBack = ({ page }: Window): Promise<void> =>
-  vi.waitFor(
-    async () => {
-      const again = page.getByRole("button", { name: "Try now" });
-      if (await again.isVisible()) await again.click({ timeout: 500 }).catch(() => {});
-      expect(await page.locator("#line").getAttribute("data-state")).toBe("connected");
-    },
-    { timeout: 20_000, interval: 500 },
-  );
-
 /** Everything is stored, and both show the same. */
 async function areEqual(one: Window, other: Window): Promise<void> {
   await isSaved(one);
@@ -81,13 +65,13 @@ describe.each([
     await add(ada, "To do", `Milk ${framework}`);
     await card(grace, `Milk ${framework}`).waitFor();
     // Without a line, so that all three wait at once.
-    await grace.page.getByRole("button", { name: "Offline for 5 s" }).click();
-    await grace.page.getByText("Reconnecting").waitFor();
+    await cause("Offline for 5 s", grace);
     await add(grace, "To do", `Bread ${framework}`);
     await tool(grace, `Milk ${framework}`, "Remove");
     await add(grace, "Doing", `Tea ${framework}`);
-    expect(await card(grace, `Milk ${framework}`).count()).toBe(0);
-    expect(await grace.page.locator("#saved").textContent()).toBe("3 on the way");
+    await vi.waitFor(async () => expect(await card(grace, `Milk ${framework}`).count()).toBe(0), waited);
+    await isSaved(grace, "3 on the way");
+    world.online();
     await isBack(grace);
 
     await rejectedIn(grace).waitFor();
@@ -106,7 +90,7 @@ describe.each([
     await first?.waitForElementState("hidden");
     await rejectedIn(grace).waitFor();
     await rejectedIn(grace).getByRole("button", { name: "Discard" }).click();
-    expect(await rejectedIn(grace).count()).toBe(0);
+    await vi.waitFor(async () => expect(await rejectedIn(grace).count()).toBe(0), waited);
     await tool(ada, `Milk ${framework}`, "Remove");
     await vi.waitFor(async () => expect(await card(grace, `Milk ${framework}`).count()).toBe(0), waited);
     expect([...ada.faults, ...grace.faults]).toEqual([]);
@@ -117,21 +101,20 @@ describe.each([
     for (const text of ["One", "Two", "Three"]) await add(ada, "To do", `${text} ${framework}`);
     await areEqual(ada, grace);
 
-    await ada.page.getByRole("button", { name: "Offline for 5 s" }).click();
-    await ada.page.getByText("Reconnecting").waitFor();
+    await cause("Offline for 5 s", ada);
     await edit(ada, `One ${framework}`, `Uno ${framework}`);
     await tool(ada, `Two ${framework}`, "Move to Doing");
     await add(ada, "Done", `Offline ${framework}`);
-    expect(await textsIn(ada, "Doing")).toContain(`Two ${framework}`);
-    expect(await ada.page.locator("#saved").textContent()).toBe("3 on the way");
+    await vi.waitFor(async () => expect(await textsIn(ada, "Doing")).toContain(`Two ${framework}`), waited);
+    await isSaved(ada, "3 on the way");
     await add(grace, "To do", `Meanwhile ${framework}`);
     await tool(grace, `Three ${framework}`, "Move to Doing");
     await isSaved(grace);
+    world.online();
     await isBack(ada);
     await areEqual(ada, grace);
 
-    await ada.page.getByRole("button", { name: "Restart the server" }).click();
-    await grace.page.getByText("Reconnecting").waitFor();
+    await cause("Restart the server", ada, grace);
     await add(ada, "Done", `In the restart ${framework}`);
     await tool(grace, `Two ${framework}`, "Move to Done");
     for (const each of [ada, grace]) await isBack(each);
@@ -142,7 +125,7 @@ describe.each([
     expect(doing.at(-1)).toBe(`Three ${framework}`);
     expect(done.slice(-3).sort()).toEqual([`In the restart ${framework}`, `Offline ${framework}`, `Two ${framework}`]);
     const late = await come(`Hedy ${framework}`);
-    expect(await boardOf(late)).toEqual(await boardOf(ada));
+    await areEqual(late, ada);
     expect([...ada.faults, ...grace.faults, ...late.faults]).toEqual([]);
   });
 
@@ -150,9 +133,11 @@ describe.each([
     const ada = await come(`Edsger ${framework}`);
     for (const text of ["First", "Second"]) await add(ada, "Doing", `${text} ${framework}`);
     await card(ada, `Second ${framework}`).dragTo(card(ada, `First ${framework}`));
-    expect((await textsIn(ada, "Doing")).slice(-2)).toEqual([`Second ${framework}`, `First ${framework}`]);
+    const last = (name: string, ...texts: readonly string[]): Promise<void> =>
+      vi.waitFor(async () => expect((await textsIn(ada, name)).slice(-texts.length)).toEqual(texts), waited);
+    await last("Doing", `Second ${framework}`, `First ${framework}`);
     await card(ada, `Second ${framework}`).dragTo(column(ada, "Done").getByRole("heading"));
-    expect((await textsIn(ada, "Done")).at(-1)).toBe(`Second ${framework}`);
+    await last("Done", `Second ${framework}`);
     await isSaved(ada);
 
     // By keyboard, twice: the focus goes along.
@@ -161,7 +146,7 @@ describe.each([
     for (const name of ["Doing", "Done"]) {
       await vi.waitFor(async () => expect(await focusedLabel(ada)).toBe(`Move to ${name}`), waited);
       await ada.page.keyboard.press("Enter");
-      expect((await textsIn(ada, name)).at(-1)).toBe(`Third ${framework}`);
+      await last(name, `Third ${framework}`);
     }
 
     await ada.page.setViewportSize({ width: 360, height: 740 });

@@ -1,20 +1,24 @@
 /**
  * The editor in a real browser, as React (examples/editor/react.tsx) and as Svelte (examples/editor/svelte/): two people in one document,
- * through a cut line, a restart of the server and a reload.
+ * through a cut line, a restart of the server and a reload; and both beside a client of y-websocket.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import WebSocket from "ws";
+import { WebsocketProvider } from "y-websocket";
+import * as Y from "yjs";
+import { yjsPath } from "../../examples/editor/contract.ts";
 import { chromiumPath } from "../support/chromium.ts";
-import { imagePath, openWorld, takePicture, type Window, type World } from "./gallery.ts";
+import { cause, imagePath, isBack, isSaved, openWorld, takePicture, type Window, type World, waited } from "./gallery.ts";
 
 const isMissing = chromiumPath() === undefined;
 let world: World;
 beforeAll(async () => {
   if (!isMissing) world = await openWorld();
-}, 60_000);
+});
 afterEach(() => world?.closeWindows());
 afterAll(() => world?.close());
 
-const waited = { timeout: 20_000, interval: 50 };
 const press = ({ page }: Window, name: string): Promise<void> => page.getByRole("button", { name, exact: true }).click();
 
 /** The text as its lines show it; what cursors of others put between is none of it. */
@@ -34,21 +38,8 @@ const shows = (window: Window, words: string): Promise<void> =>
   vi.waitFor(async () => expect(await textOf(window)).toContain(words), waited);
 const areEqual = (one: Window, other: Window): Promise<void> =>
   vi.waitFor(async () => expect(await textOf(one)).toBe(await textOf(other)), waited);
-const isSaved = ({ page }: Window): Promise<void> =>
-  vi.waitFor(async () => expect(await page.locator("#saved").textContent()).toBe("All stored"), waited);
 const names = async ({ page }: Window): Promise<string[]> => (await page.locator("#people li").allTextContents()).sort();
 const cursors = ({ page }: Window): Promise<string[]> => page.locator(".cm-ySelectionInfo").allTextContents();
-
-/** Without the wait of a person who does not press the button. */
-const isBack = ({ page }: Window): Promise<void> =>
-  vi.waitFor(
-    async () => {
-      const again = page.getByRole("button", { name: "Try now" });
-      if (await again.isVisible()) await again.click({ timeout: 500 }).catch(() => {});
-      expect(await page.locator("#line").getAttribute("data-state")).toBe("connected");
-    },
-    { timeout: 20_000, interval: 500 },
-  );
 
 /** Behind the last letter. */
 const write = async ({ page }: Window, words: string, at: "start" | "end" = "end"): Promise<void> => {
@@ -57,16 +48,17 @@ const write = async ({ page }: Window, words: string, at: "start" | "end" = "end
   await page.keyboard.type(words);
 };
 
-describe.each([
-  ["React", "/editor/react"],
-  ["Svelte", "/editor/svelte/"],
-])("the editor in %s", (framework, path) => {
-  const come = async (name: string, note: string): Promise<Window> => {
-    const window = await world.open(`${path}?name=${name}&note=${framework}-${note}`);
-    await window.page.locator(".editor[data-synced=true] .cm-content").waitFor();
-    await shows(window, "A page for everybody");
-    return window;
-  };
+const paths = { React: "/editor/react", Svelte: "/editor/svelte/" } as const;
+
+async function open(framework: keyof typeof paths, name: string, note: string): Promise<Window> {
+  const window = await world.open(`${paths[framework]}?name=${name}&note=${note}`);
+  await window.page.locator(".editor[data-synced=true] .cm-content").waitFor();
+  await shows(window, "A page for everybody");
+  return window;
+}
+
+describe.each(["React", "Svelte"] as const)("the editor in %s", (framework) => {
+  const come = (name: string, note: string): Promise<Window> => open(framework, name, `${framework}-${note}`);
 
   test.skipIf(isMissing)("each sees what the other writes and where, and undo takes back one's own alone", async () => {
     const [ada, grace] = [await come("Ada", "cursors"), await come("Grace", "cursors")];
@@ -102,17 +94,16 @@ describe.each([
 
   test.skipIf(isMissing)("what both write while a line is down, and the server is started anew, comes together", async () => {
     const [ada, grace] = [await come("Ada", "cut"), await come("Grace", "cut")];
-    await press(ada, "Offline for 5 s");
-    await ada.page.getByText("Reconnecting").waitFor();
+    await cause("Offline for 5 s", ada);
     await write(ada, "Written offline. ");
     await write(grace, "Written meanwhile. ");
     await isSaved(grace);
     expect(await ada.page.locator("#saved").textContent()).toContain("on the way");
+    world.online();
     await isBack(ada);
     for (const each of [ada, grace]) for (const words of ["Written offline.", "Written meanwhile."]) await shows(each, words);
 
-    await press(grace, "Restart the server");
-    await ada.page.getByText("Reconnecting").waitFor();
+    await cause("Restart the server", grace, ada);
     await write(ada, "During the restart. ");
     await write(grace, "Both of us. ", "start");
     for (const each of [ada, grace]) await isBack(each);
@@ -174,3 +165,88 @@ describe.each([
     expect([...ada.faults, ...grace.faults]).toEqual([]);
   });
 });
+
+type State = readonly [client: number, ranges: readonly (readonly [length: number, isDeleted: boolean])[]][];
+
+/** What a document holds, however it is stored: of each writer how many letters, and which of them are deleted. Run in pages too. */
+function stateOf({ store }: Y.Doc): { readonly state: State; readonly pending: readonly unknown[] } {
+  const state = [...store.clients].map(([client, structs]): State[number] => {
+    const ranges: [number, boolean][] = [];
+    for (const { length, deleted } of structs) {
+      const last = ranges.at(-1);
+      if (last?.[1] === deleted) last[0] += length;
+      else ranges.push([length, deleted]);
+    }
+    return [client, ranges];
+  });
+  return { state: state.sort(([one], [other]) => one - other), pending: [store.pendingStructs, store.pendingDs] };
+}
+
+/** Of the document that the page's editor is bound to. */
+const stateIn = ({ page }: Window): Promise<ReturnType<typeof stateOf>> =>
+  page.evaluate(`(${stateOf})(
+    document.querySelector(".cm-content").cmTile.root.view.state.config.staticValues.find((value) => value?.ytext).ytext.doc
+  )`);
+
+test.skipIf(isMissing)(
+  "a page of React, one of Svelte and a client of y-websocket edit through a restart, and end equal",
+  async () => {
+    const [ada, grace] = [await open("React", "Ada", "three"), await open("Svelte", "Grace", "three")];
+    const doc = new Y.Doc();
+    const provider = new WebsocketProvider(`${world.url.replace("http", "ws")}${yjsPath}`, "notes/three", doc, {
+      WebSocketPolyfill: WebSocket as never,
+      disableBc: true,
+      maxBackoffTime: 200,
+      params: { name: "Yves" },
+    });
+    onTestFinished(() => {
+      provider.destroy();
+      provider.awareness.destroy();
+    });
+    const lines: string[] = [];
+    provider.on("status", ({ status }) => lines.push(status));
+    provider.awareness.setLocalStateField("user", { name: "Somebody else" });
+    await vi.waitFor(() => expect(provider.synced).toBe(true), waited);
+    for (const each of [ada, grace])
+      await vi.waitFor(
+        async () => expect((await names(each)).map((name) => name.slice(1, 4))).toEqual(["Ada", "Gra", "Yve"]),
+        waited,
+      );
+
+    const text = doc.getText("text");
+    /** Letter by letter before that place, while the others write; then takes out what is named. */
+    const yvesWrites = async (words: string, out: string): Promise<void> => {
+      for (const letter of words) {
+        text.insert(text.toString().indexOf("\n\nOpen a"), letter);
+        await turn();
+      }
+      text.delete(text.toString().indexOf(out), out.length);
+    };
+    const allWrite = (when: string, out: string): Promise<unknown> =>
+      Promise.all([write(ada, `Ada ${when}. `), write(grace, `Grace ${when}. `, "start"), yvesWrites(` Yves ${when}.`, out)]);
+
+    await allWrite("before", "**second window**");
+    await cause("Restart the server", ada, grace);
+    await vi.waitFor(() => expect(lines).toContain("disconnected"), waited);
+    await allWrite("meanwhile", "Nothing is lost.");
+    for (const each of [ada, grace]) await isBack(each);
+    await allWrite("after", "- [x] Write\n");
+
+    const words = ["before", "meanwhile", "after"].flatMap((when) => ["Ada", "Grace", "Yves"].map((name) => `${name} ${when}.`));
+    for (const each of [ada, grace]) {
+      for (const said of words) await shows(each, said);
+      await isSaved(each);
+    }
+    await vi.waitFor(async () => {
+      expect(provider.synced).toBe(true);
+      const ended = await Promise.all([stateIn(ada), stateIn(grace)]);
+      expect(ended).toEqual([stateOf(doc), stateOf(doc)]);
+      expect(await Promise.all([textOf(ada), textOf(grace)])).toEqual([text.toString(), text.toString()]);
+    }, waited);
+    const { state, pending } = stateOf(doc);
+    // All three, and who began it.
+    expect([state.length >= 4, ...pending]).toEqual([true, null, null]);
+    for (const out of ["second window", "Nothing is lost", "[x] Write"]) expect(text.toString()).not.toContain(out);
+    expect([...ada.faults, ...grace.faults]).toEqual([]);
+  },
+);

@@ -18,6 +18,8 @@ const page = {
     const record = await store?.claim(id);
     return record ? records.push(record) : 0;
   },
+  read: (id: string, key?: string) => store?.read(id, key),
+  swap: (id: string, key: string, value: string | null, changes: never) => store?.swap(id, key, value, changes),
   close: () => store?.close(),
   /** The value, or the code of the error. */
   record: (n: number, method: "load" | "save" | "release" | "remove", changes: never): Promise<unknown> =>

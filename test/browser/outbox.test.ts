@@ -1,4 +1,4 @@
-/** The outbox in a real browser's database: tabs that live, close and crash. Rules: docs/protocol/writes.md KEEP1-KEEP6, OUTBOX10-OUTBOX15. */
+/** The outbox in a real browser's database: tabs that live, close and crash. Rules: docs/protocol/writes.md KEEP1-KEEP8, OUTBOX10-OUTBOX15. */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { build } from "esbuild";
@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/`;
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await new Promise((resolve) => (http ? http.close(resolve) : resolve(undefined)));
@@ -79,6 +79,8 @@ async function openStore(context: BrowserContext, leaseMs: number): Promise<Outb
       const n = await call<number>(tab, "claim", id);
       return n ? remote(n) : undefined;
     },
+    read: (...args) => call(tab, "read", ...args),
+    swap: (...args) => call(tab, "swap", ...args),
     close: () => call(tab, "close"),
     die: () => tab.close(),
   };

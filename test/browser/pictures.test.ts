@@ -15,7 +15,7 @@ beforeAll(async () => {
   world = await openWorld();
   await beTalking();
   if (isUpdate) await beBusy(40_000);
-}, 120_000);
+});
 afterEach(() => world?.closeWindows());
 afterAll(() => world?.close());
 
@@ -103,7 +103,7 @@ async function atWork({ page }: Window, work: Locator): Promise<void> {
   );
 }
 
-test.skipIf(isMissing)("the gallery's cards show their examples", { timeout: 60_000 }, async () => {
+test.skipIf(isMissing)("the gallery's cards show their examples", async () => {
   const cards = [
     ["dashboard-card", "/dashboard/react", { width: 1120, height: 700 }, 1],
     ["chat-card", "/chat/react?name=Ada", { width: 960, height: 600 }, 1],
@@ -138,7 +138,7 @@ const twoWindows = (paths: readonly string[]): string => `<!doctype html><style>
   iframe { width: 1100px; height: 1012px; border: 0; transform: scale(0.54546); transform-origin: 0 0 }
 </style>${paths.map((path) => `<div><i></i><iframe src="${path}"></iframe></div>`).join("")}`;
 
-test.skipIf(isMissing)("the README shows two windows at once", { timeout: 60_000 }, async () => {
+test.skipIf(isMissing)("the README shows two windows at once", async () => {
   const paths = ["/dashboard/react", "/dashboard/svelte/"];
   const { page } = await world.open("/", { viewport: { width: 1280, height: 640 } });
   await page.route("**/two-windows", (route) => route.fulfill({ contentType: "text/html", body: twoWindows(paths) }));
@@ -154,25 +154,21 @@ test.skipIf(isMissing)("the README shows two windows at once", { timeout: 60_000
   expect(statSync(image).size).toBeGreaterThan(20_000);
 });
 
-test.skipIf(isMissing)(
-  "every page is drawn, fits its window and asks nobody else for anything",
-  { timeout: 120_000 },
-  async () => {
-    for (const [name, path, isKept] of pages) {
-      const window = await world.open(path, { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
-      const { page } = window;
-      await isReady(window);
-      for (const width of [1280, 390]) {
-        for (const colorScheme of schemes) {
-          await page.emulateMedia({ colorScheme });
-          const image = imagePath(`${name}-${width}-${colorScheme}`, isKept);
-          await takePicture(page, image, width);
-          expect(statSync(image).size, image).toBeGreaterThan(5000);
-          expect(await page.evaluate(() => document.documentElement.scrollWidth), image).toBeLessThanOrEqual(width);
-        }
+test.skipIf(isMissing)("every page is drawn, fits its window and asks nobody else for anything", async () => {
+  for (const [name, path, isKept] of pages) {
+    const window = await world.open(path, { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
+    const { page } = window;
+    await isReady(window);
+    for (const width of [1280, 390]) {
+      for (const colorScheme of schemes) {
+        await page.emulateMedia({ colorScheme });
+        const image = imagePath(`${name}-${width}-${colorScheme}`, isKept);
+        await takePicture(page, image, width);
+        expect(statSync(image).size, image).toBeGreaterThan(5000);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), image).toBeLessThanOrEqual(width);
       }
-      expect(window.faults, name).toEqual([]);
-      await world.closeWindows();
     }
-  },
-);
+    expect(window.faults, name).toEqual([]);
+    await world.closeWindows();
+  }
+});

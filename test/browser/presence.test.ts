@@ -5,17 +5,16 @@
 import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
-import { imagePath, openWorld, takePicture, type Window, type World } from "./gallery.ts";
+import { cause, imagePath, openWorld, takePicture, type Window, type World, waited } from "./gallery.ts";
 
 const isMissing = chromiumPath() === undefined;
 let world: World;
 beforeAll(async () => {
   if (!isMissing) world = await openWorld();
-}, 60_000);
+});
 afterEach(() => world?.closeWindows());
 afterAll(() => world?.close());
 
-const waited = { timeout: 20_000, interval: 50 };
 const avatars = ({ page }: Window): Locator => page.locator(".sente-avatar");
 const cursor = ({ page }: Window, name: string): Locator => page.locator(".sente-cursor", { hasText: name });
 const here = (window: Window): Promise<string[]> =>
@@ -109,7 +108,7 @@ describe.each([
       void control.send("Page.crash").catch(() => {});
       await crashed;
       await sees(ada, "Ada");
-      expect(await cursor(ada, "Hedy").count()).toBe(0);
+      await vi.waitFor(async () => expect(await cursor(ada, "Hedy").count()).toBe(0), waited);
       expect(await counts(ada)).toEqual([3, 2, 1]);
       expect([...ada.faults, ...grace.faults]).toEqual([]);
     },
@@ -119,9 +118,7 @@ describe.each([
     const [ada, grace, hedy] = await three();
     await point(grace, "Grace", 1, [ada, hedy]);
     await watch(ada);
-    await grace.states();
-    await grace.page.getByRole("button", { name: "Cut the line" }).click();
-    await vi.waitFor(async () => expect(await grace.states()).toContain("reconnecting"), { ...waited, interval: 5 });
+    await cause("Cut the line", grace);
     await grace.page.waitForFunction(() => document.documentElement.dataset["line"] === "connected");
     await vi.waitFor(async () => expect(await ada.page.locator('.sente-avatar[data-status="online"]').count()).toBe(3), waited);
     expect(await counts(ada)).toEqual([3]);

@@ -7,17 +7,16 @@ import { readFileSync } from "node:fs";
 import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
-import { imagePath, openWorld, takePicture, type Window, type World } from "./gallery.ts";
+import { cause, imagePath, isBack, isSaved, openWorld, takePicture, type Window, type World, waited } from "./gallery.ts";
 
 const isMissing = chromiumPath() === undefined;
 let world: World;
 beforeAll(async () => {
   if (!isMissing) world = await openWorld();
-}, 60_000);
+});
 afterEach(() => world?.closeWindows());
 afterAll(() => world?.close());
 
-const waited = { timeout: 20_000, interval: 50 };
 const firstShapes = 12;
 const paths = { React: "/whiteboard/react", Svelte: "/whiteboard/svelte/" } as const;
 
@@ -29,19 +28,6 @@ const has = (window: Window, count: number): Promise<void> =>
   vi.waitFor(async () => expect(await stage(window).getAttribute("aria-label")).toBe(`Board with ${count} shapes`), waited);
 const says = ({ page }: Window, words: string | RegExp): Promise<void> =>
   vi.waitFor(async () => expect(await page.locator("#said").textContent()).toMatch(words), waited);
-const isSaved = ({ page }: Window): Promise<void> =>
-  vi.waitFor(async () => expect(await page.locator("#saved").textContent()).toBe("All stored"), waited);
-
-/** Without the wait of a person who does not press the button. */
-const isBack = ({ page }: Window): Promise<void> =>
-  vi.waitFor(
-    async () => {
-      const again = page.getByRole("button", { name: "Try now" });
-      if (await again.isVisible()) await again.click({ timeout: 500 }).catch(() => {});
-      expect(await page.locator("#line").getAttribute("data-state")).toBe("connected");
-    },
-    { timeout: 20_000, interval: 500 },
-  );
 
 async function come(framework: keyof typeof paths, name: string, board: string): Promise<Window> {
   const window = await world.open(`${paths[framework]}?name=${name}&board=${board}`);
@@ -169,7 +155,7 @@ test.skipIf(isMissing)("each undoes alone, and a drag is one step", async () => 
   expect(await areEqual([ada, grace])).toBe(before);
   await button(ada, "Undo").click();
   await has(grace, firstShapes + 1);
-  expect(await button(ada, "Undo").isDisabled()).toBe(true);
+  await vi.waitFor(async () => expect(await button(ada, "Undo").isDisabled()).toBe(true), waited);
   await grace.page.keyboard.press("Control+z");
   await has(ada, firstShapes);
   await grace.page.keyboard.press("Control+Shift+z");
@@ -193,23 +179,22 @@ test.skipIf(isMissing)("each undoes alone, and a drag is one step", async () => 
 
 test.skipIf(isMissing)("who draws without a line, and while the server starts again, loses nothing", async () => {
   const [ada, grace] = [await come("React", "Ada", "line"), await come("Svelte", "Grace", "line")];
-  await button(ada, "Offline for 5 s").click();
-  await ada.page.getByText("Reconnecting").waitFor();
+  await cause("Offline for 5 s", ada);
   await drag(ada, "r", [
     [700, 500],
     [800, 580],
   ]);
   await has(ada, firstShapes + 1);
-  expect(await ada.page.locator("#saved").textContent()).toBe("1 on the way");
+  await isSaved(ada, "1 on the way");
   await drag(grace, "o", [
     [850, 500],
     [950, 580],
   ]);
   await has(grace, firstShapes + 1);
+  world.online();
   await isBack(ada);
   for (const each of [ada, grace]) await has(each, firstShapes + 2);
-  await button(grace, "Restart the server").click();
-  await ada.page.getByText("Reconnecting").waitFor();
+  await cause("Restart the server", grace, ada);
   await drag(ada, "p", [
     [100, 500],
     [200, 560],
@@ -260,11 +245,11 @@ test.skipIf(isMissing)("one follows another's view until it moves its own; zoom 
   ]);
   await grace.page.mouse.up();
   await grace.page.keyboard.up(" ");
-  expect(await grace.page.getByText("You see what Ada sees").count()).toBe(0);
+  await grace.page.getByText("You see what Ada sees").waitFor({ state: "detached" });
   await button(grace, "Follow Ada").click();
   await ada.page.close();
   await vi.waitFor(async () => expect(await grace.page.locator(".person").count()).toBe(0), waited);
-  expect(await grace.page.getByText("You see what Ada sees").count()).toBe(0);
+  await grace.page.getByText("You see what Ada sees").waitFor({ state: "detached" });
   expect([...ada.faults, ...grace.faults]).toEqual([]);
 });
 

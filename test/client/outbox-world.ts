@@ -5,7 +5,14 @@
  */
 import { defineChannel, type } from "sente-sync";
 import { type Client, type ClientOptions, channel, createClient, rejectedWrites, syncStatus } from "sente-sync/client";
-import { type OpenOutboxStore, type OutboxOptions, type OutboxRecord, type OutboxStore, outbox } from "sente-sync/client/outbox";
+import {
+  type OpenOutboxStore,
+  type OutboxOptions,
+  type OutboxRecord,
+  type OutboxStore,
+  outbox,
+  type RowChange,
+} from "sente-sync/client/outbox";
 import { createServer, type Server, type ServerOptions, channel as serveChannel } from "sente-sync/server";
 import { virtualClock } from "sente-sync/testing";
 import { memoryConnector } from "sente-sync/transports/memory";
@@ -39,8 +46,15 @@ export class MemoryDisk {
     return [...this.records.values()].flatMap((rows) => [...rows.values()]).join("\n");
   }
 
+  put(id: string, changes: readonly RowChange[]): void {
+    const next = new Map(this.records.get(id));
+    for (const [key, value] of changes) value === null ? next.delete(key) : next.set(key, value);
+    if (next.size) this.records.set(id, next);
+    else this.records.delete(id);
+  }
+
   store(): { readonly store: OutboxStore; readonly die: () => void } {
-    const own = new Set<string>();
+    const own = new Set<object>();
     let isDead = false;
     const record = (id: string, holder: object): OutboxRecord => {
       const isOurs = (): boolean => !isDead && this.holders.get(id) === holder;
@@ -51,10 +65,7 @@ export class MemoryDisk {
           if (!isOurs()) throw new SyncError("closed");
           if (this.fault) throw this.fault;
           this.saves++;
-          const next = new Map(rows());
-          for (const [key, value] of changes) value === null ? next.delete(key) : next.set(key, value);
-          if (next.size) this.records.set(id, next);
-          else this.records.delete(id);
+          this.put(id, changes);
         },
         release: async () => {
           if (isOurs()) this.holders.delete(id);
@@ -72,8 +83,17 @@ export class MemoryDisk {
         if (isDead || this.holders.has(id)) return undefined;
         const holder = {};
         this.holders.set(id, holder);
-        own.add(id);
+        own.add(holder);
         return record(id, holder);
+      },
+      read: async (id, key) => [...(this.records.get(id) ?? [])].filter(([found]) => key === undefined || found === key),
+      swap: async (id, key, value, changes) => {
+        if (isDead) throw new SyncError("closed");
+        if (this.fault) throw this.fault;
+        const rows = this.records.get(id) ?? new Map<string, string>();
+        if ((rows.get(key) ?? null) !== value) return false;
+        this.put(id, changes);
+        return true;
       },
       close: async () => {},
     };
@@ -81,7 +101,7 @@ export class MemoryDisk {
       store: { name: "memory", open: () => this.opening.then(() => opened) },
       die: () => {
         isDead = true;
-        for (const id of own) this.holders.delete(id);
+        for (const [id, holder] of this.holders) if (own.has(holder)) this.holders.delete(id);
       },
     };
   }

@@ -1,6 +1,7 @@
 /** Shared trees held by clients: at once on screen, offline, resumed, with clocks that are wrong, and equal in the end. */
 import { defineShared, SyncError } from "sente-sync";
-import { type ClientOptions, type ClientShared, type Conflict, type Receipt, shared } from "sente-sync/client";
+import { type ClientOptions, type ClientShared, type Conflict, type Receipt, shared, syncStatus } from "sente-sync/client";
+import { outbox } from "sente-sync/client/outbox";
 import { createServer, shared as serveShared } from "sente-sync/server";
 import { virtualClock } from "sente-sync/testing";
 import { memoryConnector } from "sente-sync/transports/memory";
@@ -12,6 +13,7 @@ import { createRng } from "../../src/testing/rng.ts";
 import { createWorld, type World } from "../server/world.ts";
 import { handStorage } from "../support/hand-log.ts";
 import { createLies, type Lies } from "./lying-connector.ts";
+import { MemoryDisk } from "./outbox-world.ts";
 
 interface Board {
   title: string;
@@ -89,8 +91,10 @@ test("SHARED15 with coalesceMs what is written within that time is one write, wi
   const stored = Promise.all(receipts.map(outcome));
   await world.advance(40);
   expect([writesIn(ada.lies.said).length, receipts[0]?.status, ada.b.get()?.title]).toEqual([0, "local", "Plan"]);
+  expect(syncStatus(ada.client).get()).toEqual({ status: "synchronizing", pending: 1 });
   await world.advance(20);
   expect(await stored).toEqual(["stored", "stored", "stored"]);
+  expect(syncStatus(ada.client).get().pending).toBe(0);
   expect(writesIn(ada.lies.said)).toHaveLength(1);
   expect(writesIn(ada.lies.said)[0]).toContain('["shapes" "a"] {:x 1 :y 2} "title" "Plan"');
   expect(new Set(receipts.map(({ offset }) => offset))).toEqual(new Set([1]));
@@ -103,6 +107,18 @@ test("SHARED15 with coalesceMs what is written within that time is one write, wi
   const last = ada.b.set(["title"], "last");
   ada.client.close();
   expect(await outcome(last)).toBe("closed");
+});
+
+test("SHARED15 and OUTBOX9 what still waits when the client is closed is kept, where it has a storage", async () => {
+  const world = createWorld();
+  serveShared(world.sync, board);
+  const disk = new MemoryDisk();
+  const ada = someone(world, "ada", { coalesceMs: 50, storage: outbox(disk.store().store) });
+  await world.advance(10);
+  const last = ada.b.set(["title"], "last words");
+  ada.client.close();
+  await world.advance(10);
+  expect([await outcome(last), disk.text.includes("last words")]).toEqual(["closed", true]);
 });
 
 test("SHARED16 a board made before any server was heard counts when it arrives, however wrong the clock, and wipes nothing", async () => {

@@ -8,6 +8,8 @@ const records = new Map<number, OutboxRecord>();
 
 const run = async (method: string, args: unknown[]): Promise<unknown> => {
   if (method === "list") return store.list(args[0] as string);
+  if (method === "read") return store.read(args[0] as string, (args[1] ?? undefined) as string | undefined);
+  if (method === "swap") return store.swap(...(args as Parameters<typeof store.swap>));
   if (method === "close") return store.close();
   if (method === "claim") {
     const record = await store.claim(args[0] as string);

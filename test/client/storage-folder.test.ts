@@ -1,4 +1,4 @@
-/** The outbox's files, shared by real processes. Rules: docs/protocol/writes.md KEEP1-KEEP6. */
+/** The outbox's files, shared by real processes. Rules: docs/protocol/writes.md KEEP1-KEEP8. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
@@ -42,6 +42,8 @@ async function openChild(path: string, children: ChildProcess[]): Promise<Outbox
       const { value } = await ask("claim", id);
       return value ? remote(value as number) : undefined;
     },
+    read: async (...args) => (await ask("read", ...args)).value as Row[],
+    swap: async (...args) => (await ask("swap", ...args)).value as boolean,
     close: async () => void (await ask("close")),
     async die() {
       child.kill("SIGKILL");

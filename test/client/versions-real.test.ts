@@ -3,7 +3,7 @@
  * was written offline meanwhile.
  * Rules: docs/protocol/versions.md VERSION3, VERSION5, VERSION7, VERSION9, VERSION13.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineAtom, defineShared, defineStore } from "sente-sync";
@@ -57,12 +57,17 @@ const count2 = defineStore("count", {
 const news1 = defineAtom("news", { initial: "old" });
 const news2 = defineAtom("news", { version: 2, initial: { text: "new" } });
 
-const soon = (run: () => void): Promise<void> => vi.waitFor(run, { timeout: 20_000, interval: 5 });
+const soon = (run: () => unknown): Promise<unknown> => vi.waitFor(run, { timeout: 40_000, interval: 5 });
 
 async function newFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-versions-"));
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+async function contentsOf(path: string): Promise<string> {
+  const files = (await readdir(path)).map((file) => readFile(join(path, file), "utf8").catch(() => ""));
+  return (await Promise.all(files)).join("\n");
 }
 
 test("VERSION3, VERSION5, VERSION7, VERSION9 and VERSION13 a server of version 2 takes over: clients of both, offline writes, one folder", async () => {
@@ -119,7 +124,7 @@ test("VERSION3, VERSION5, VERSION7, VERSION9 and VERSION13 a server of version 2
   const offline = [oldPlan.set(["notes", "b"], "carry"), oldPlan.set(["name"], "Move out"), oldCount.do.add(2)];
   dyingPlan.set(["notes", "c"], "written before the reload");
   await soon(() => expect(syncStatus(dying).get().pending).toBe(1));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await soon(async () => expect(await contentsOf(outbox)).toContain("written before the reload"));
   dying.close();
 
   await start((server) => {

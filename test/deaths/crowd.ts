@@ -65,7 +65,9 @@ export function connect(portFile: string, name: string, isOff: () => boolean = (
       return sockets.open(target.href, events, format);
     },
   };
-  return createClient(`ws://127.0.0.1:${noPort}/chsk?name=${name}`, { connector, reconnect: { maxDelayMs: 100 } });
+  // A server that drains reads no pings, and on a slow machine drains for long: only its end is to end a line.
+  const reconnect = { maxDelayMs: 100, pingTimeoutMs: 120_000 };
+  return createClient(`ws://127.0.0.1:${noPort}/chsk?name=${name}`, { connector, reconnect });
 }
 
 /** A client of its own reads a value. */

@@ -49,7 +49,7 @@ export interface DeathsReport {
   readonly faults: readonly string[];
 }
 
-const settleMs = 20_000;
+const settleMs = 60_000;
 const minLifeMs = 100;
 const spreadLifeMs = 700;
 /** A start is killed within this, counted from where it opens its folder. */

@@ -8,7 +8,7 @@ import { besides, inColumn, wordsFor } from "../../examples/board/board.ts";
 import { type Card, board as ref } from "../../examples/board/contract.ts";
 import { start } from "../../examples/board/server.ts";
 
-const waited = { timeout: 10_000, interval: 10 };
+const waited = { timeout: 40_000, interval: 10 };
 
 async function open() {
   const folder = mkdtempSync(join(tmpdir(), "sente-sync-board-test-"));

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { atom, channel, createClient, inbox, relay } from "sente-sync/client";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { events, life, marks, people, present, readName, room, rooms, type Said } from "../../examples/chat/contract.ts";
+import { events, life, marks, people, present, room, rooms, type Said } from "../../examples/chat/contract.ts";
 import { type Kept, start } from "../../examples/chat/keeper.ts";
 import { placeOf } from "../../examples/chat/me.ts";
 import {
@@ -26,9 +26,10 @@ import {
 } from "../../examples/chat/messages.ts";
 import { type ChatClient, talkInRoom, talkWith } from "../../examples/chat/talk.ts";
 import { followLife, talksOf } from "../../examples/chat/talks.ts";
+import { readName } from "../../examples/shared/names.ts";
 
 /** A process takes a second to start, more where others are busy. */
-const waited = { timeout: 25_000, interval: 25 };
+const waited = { timeout: 40_000, interval: 25 };
 
 /** The gallery's door, and behind it the process. */
 async function open(): Promise<Kept & { come(name: string): ChatClient; url: string }> {
@@ -122,7 +123,8 @@ test("a message to somebody who is away waits, also through a death, and is deli
 test("rooms, people and marks outlive the process; a room that nobody made takes nothing", async () => {
   const chat = await open();
   const ada = chat.come("Ada");
-  expect(await ada.request("chat/create", "  The   attic ")).toBe("The attic");
+  // The first has to wait for the process.
+  expect(await ada.request("chat/create", "  The   attic ", { timeoutMs: waited.timeout })).toBe("The attic");
   expect(await ada.request("chat/create", "the ATTIC")).toBe("The attic");
   expect(await ada.request("chat/create", "#!")).toBeNull();
   ada.send("chat/read", { place: "room/Kitchen", offset: 7 });

@@ -67,7 +67,7 @@ test("a ClojureScript peer of sente_lite shares the guide's channel and atom, an
     peer.tell(command);
   expect(await peer.until("[:event [:sente-lite/channel-msg")).toContain(':channel-id "room/1", :data {:text "hi"}, :from "');
   // What fits was told before what does not was read.
-  await vi.waitFor(() => expect(problems).toEqual([expect.stringMatching(/^room\/1: .*Expected string/)]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(problems).toEqual([expect.stringMatching(/^room\/1: .*Expected string/)]), { timeout: 40_000 });
   peer.tell("[:watch :lamp]");
   expect(await peer.until("[:atom ")).toBe("[:atom :lamp {:on false}]");
   for (const value of ["{:on 1}", "{:on true}"]) peer.tell(`[:put :lamp ${value}]`);

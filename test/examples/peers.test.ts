@@ -7,7 +7,7 @@ import { nothingRead, type Reading, withGap, withLine } from "../../examples/pee
 import { start } from "../../examples/peers/server.ts";
 
 /** A child takes a second to start, more where others are busy. */
-const waited = { timeout: 25_000, interval: 25 };
+const waited = { timeout: 40_000, interval: 25 };
 
 /** The server as the example has it, and somebody who comes over WebSocket. */
 async function open() {

@@ -21,7 +21,7 @@ test("the quick start's client sees its own visit counted by the server", async 
   const server = await import("../../examples/quick-start/server.ts");
   const { client, live } = await import("../../examples/quick-start/client.ts");
   try {
-    await vi.waitFor(() => expect(live.get()).toEqual({ visitors: 1, last: "/pricing" }), { timeout: 5000 });
+    await vi.waitFor(() => expect(live.get()).toEqual({ visitors: 1, last: "/pricing" }), { timeout: 40_000 });
     expect(server.live.get()).toEqual({ visitors: 1, last: "/pricing" });
     expect(printed).toHaveBeenLastCalledWith({ visitors: 1, last: "/pricing" });
   } finally {

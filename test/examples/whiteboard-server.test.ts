@@ -10,7 +10,7 @@ import { createScene } from "../../examples/whiteboard/scene.ts";
 import { start } from "../../examples/whiteboard/server.ts";
 import { createWrites } from "../../examples/whiteboard/writes.ts";
 
-const waited = { timeout: 10_000, interval: 10 };
+const waited = { timeout: 40_000, interval: 10 };
 const id = "test";
 const order = orderBetween(null, null);
 const square: Shape = { kind: "rectangle", box: [0, 0, 10, 10], color: "red", order };

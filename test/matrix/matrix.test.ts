@@ -42,7 +42,7 @@ for (const [transportName, open] of Object.entries(transports)) {
     });
 
     test("a value of every kind goes there and back", async () => {
-      const reply = await client.request("matrix/echo", everyKind(), { timeoutMs: 20_000 });
+      const reply = await client.request("matrix/echo", everyKind(), { timeoutMs: 60_000 });
       expect(reply, "the reply").toSatisfy((value) => equalValues(value, afterPackers(packerName)));
       expect([client.status.get(), client.user.get()]).toMatchObject([
         { name: "connected", transport: world.name },
@@ -99,7 +99,7 @@ for (const [transportName, open] of Object.entries(transports)) {
       expect((await replica.ready) === noise(largeLength)).toBe(true);
       replica.close();
       const text = tooLarge.slice(0, 1_000_000);
-      expect((await client.request("matrix/echo", text, { timeoutMs: 20_000 })) === text).toBe(true);
+      expect((await client.request("matrix/echo", text, { timeoutMs: 60_000 })) === text).toBe(true);
     });
 
     test("a channel: what was said before, then what is published, each with its receipt", async () => {

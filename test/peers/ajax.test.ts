@@ -142,7 +142,7 @@ describe("our polling client and a ClojureScript server", () => {
     const client = connect();
     const state = senteState(client);
     expect(await server.peer.until("[:open ")).toBe(openedBy(client));
-    await expect.poll(() => client.status.get().name, { timeout: 20_000 }).toBe("connected");
+    await expect.poll(() => client.status.get().name).toBe("connected");
     expect(state.get()).toMatchObject({ open: true, uid: keyword("sente/nil-uid"), handshakeData: { hello: "world" } });
   });
 
@@ -179,13 +179,11 @@ describe("our polling client and a ClojureScript server", () => {
     for (const name of ["test/pushed", "test/other"]) client.on(name, ({ event, data }) => void heard.push([event, data]));
     const pushes = [0, 1, 2].map((i) => ["test/pushed", i]);
     expect(await client.request("test/push-n", 3)).toStrictEqual(keyword("ok"));
-    await expect.poll(() => heard, { timeout: 20_000 }).toEqual(pushes);
+    await expect.poll(() => heard).toEqual(pushes);
     // Longer than the server holds a poll.
     await new Promise((resolve) => setTimeout(resolve, 900));
     server.peer.tell("[:push :sente/nil-uid [:test/other #:user{:id 1 :name #{:bea}}]]");
-    await expect
-      .poll(() => heard, { timeout: 20_000 })
-      .toEqual([...pushes, ["test/other", { "user/id": 1, "user/name": new Set([keyword("bea")]) }]]);
+    await expect.poll(() => heard).toEqual([...pushes, ["test/other", { "user/id": 1, "user/name": new Set([keyword("bea")]) }]]);
     expect(client.status.get().name).toBe("connected");
   });
 
@@ -199,7 +197,7 @@ describe("our polling client and a ClojureScript server", () => {
     await server.peer.until(openedBy(client));
     // It was told, so it polls.
     server.peer.tell(`[:push :sente/nil-uid [:test/pushed "before ${command}"]]`);
-    await expect.poll(() => pushes, { timeout: 20_000 }).toContain(`before ${command}`);
+    await expect.poll(() => pushes).toContain(`before ${command}`);
     server.peer.tell(`[${command}]`);
     if (command === ":forget") expect(await server.peer.until("[:open ")).toBe(openedBy(client));
     expect(await client.request("test/echo", "again", { timeoutMs: 20_000 })).toBe("again");
@@ -210,7 +208,7 @@ describe("our polling client and a ClojureScript server", () => {
           server.peer.tell(`[:push :sente/nil-uid [:test/pushed "behind ${command}"]]`);
           return pushes;
         },
-        { timeout: 20_000, interval: 300 },
+        { interval: 300 },
       )
       .toContain(`behind ${command}`);
     expect(client.status.get().name).toBe("connected");

@@ -41,14 +41,14 @@ test("LITE9, LITE11 and LITE12 a ClojureScript peer and a client of ours share a
   const heard: unknown[] = [];
   const ours = clientChannel(client, roomRef);
   ours.subscribe(({ data, from }) => void heard.push([data, from]));
-  await expect.poll(() => ours.status.get(), { timeout: 20_000 }).toBe("live");
+  await expect.poll(() => ours.status.get()).toBe("live");
   peer.tell('[:subscribe "room/1"]');
   expect(await peer.next()).toBe('[:event [:sente-lite/subscribed {:channel-id "room/1", :success true}]]');
   peer.tell('[:publish "room/1" {:text "é ☺" :user/id 1 [2] #{nil}}]');
   const own = (data: string, from: string): string =>
     `[:event [:sente-lite/channel-msg {:channel-id "room/1", :data ${data}, :from ${from}}]]`;
   expect(await peer.next()).toBe(own('{:text "é ☺", :user/id 1, [2] #{nil}}', `"${uid}"`));
-  await expect.poll(() => heard.length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => heard.length).toBe(1);
   expect(heard).toStrictEqual([
     [
       new Map<unknown, unknown>([
@@ -80,7 +80,7 @@ test("LITE14, LITE15 a ClojureScript peer and a client of ours share an atom, ov
   expect(await peer.next()).toBe("[:atom :stats {:n 1, :tags #{:a}}]");
   peer.tell("[:put :stats {:n 2 :tags #{}}]");
   expect(await peer.next()).toBe("[:atom :stats {:n 2, :tags #{}}]");
-  await expect.poll(() => ours.get(), { timeout: 20_000 }).toStrictEqual({ n: 2, tags: new Set() });
+  await expect.poll(() => ours.get()).toStrictEqual({ n: 2, tags: new Set() });
   peer.tell("[:break]");
   expect(await peer.next()).toBe("[:closed 1006]");
   stats.set({ n: 3, tags: new Set() });
@@ -93,7 +93,7 @@ test("LITE14, LITE15 a ClojureScript peer and a client of ours share an atom, ov
 });
 
 test("LITE2, LITE5, LITE6 and LITE8 a ClojureScript peer's events, pushes to it, echoes and pings", async () => {
-  const { sync, port } = await serve({ keepalive: { keepaliveMs: 400, pingTimeoutMs: 2000 } }, { echo: true });
+  const { sync, port } = await serve({ keepalive: { keepaliveMs: 400, pingTimeoutMs: 3000 } }, { echo: true });
   sync.on("test/ask", ({ data, peer: { send } }) => send("test/answer", data));
   const { peer, uid } = await connect(port);
   peer.tell('[:send [:test/ask {:request-id "r1" :at #inst "1970-01-01"}]]');

@@ -5,11 +5,11 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { roomRef } from "./world.ts";
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 40_000, interval: 5 });
 
 test("PRESENCE20, PRESENCE21 and PRESENCE22 hold over sockets that close, break and vanish", async () => {
   const sync = createServer({ onError() {} });
-  const room = rooms(sync, roomRef, { graceMs: 1500 });
+  const room = rooms(sync, roomRef, { graceMs: 4000 });
   const port = await sync.listen(0);
   const proxy = await openTcpProxy(port);
   const enter = (name: string, at = port) => {

@@ -107,7 +107,13 @@ test("REPLY3 an error is the reply [:sync/error {…}]", () => {
 });
 
 test("HELLO1, SUB1, SUB9 and WRITE1 the readers take the shapes of the document", () => {
-  expect(readHello(unpack("{:v 1 :session nil :token nil}"))).toEqual({ v: 1, session: null, token: null, binary: false });
+  expect(readHello(unpack("{:v 1 :session nil :token nil}"))).toEqual({
+    v: 1,
+    session: null,
+    token: null,
+    binary: false,
+    late: false,
+  });
   expect(
     readSubscribe(unpack('[{:topic "a" :kind "atom" :since ["e" 3]} {:topic "b" :kind "channel" :since nil :read false} 7]')),
   ).toEqual([

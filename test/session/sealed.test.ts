@@ -412,6 +412,33 @@ describe("a sealed transport", () => {
     expect([sealed.events, sealed.closes[0]?.code, bare.closes[0]?.code]).toEqual([["close"], 4007, 4007]);
   });
 
+  test("SEAL7 and SEAL11 what would be too large, or grows out of nothing, is not opened: 1009, and why", async () => {
+    const many = Uint8Array.from({ length: 90_000 }, (_, at) => (at * at) >> 3);
+    const frame = async (payload: Uint8Array): Promise<Frame> => ({
+      data: await (gzip(edn()).seal as Seal).close(payload),
+      text: false,
+    });
+    const [fits, large, bomb] = [many, Uint8Array.from([...many, ...many]), new Uint8Array(90_000)];
+    for (const [payload, code] of [
+      [fits, undefined],
+      [large, 1009],
+      [bomb, 1009],
+    ] as const) {
+      const why: unknown[] = [];
+      const { sealed, bare } = halfSealed(gzip(edn()).seal as Seal, {
+        maxFrameBytes: 100_000,
+        onBroken: (error) => why.push(error),
+      });
+      bare.transport.send(await frame(payload));
+      await until(() => sealed.events.length > 0);
+      expect([sealed.frames.map(({ length }) => length), sealed.closes[0]?.code]).toEqual([code ? [] : [90_000], code]);
+      expect(why).toEqual(code ? [expect.objectContaining({ code: "too-large" })] : []);
+    }
+    const trusting = halfSealed(gzip(edn()).seal as Seal);
+    trusting.bare.transport.send(await frame(bomb));
+    await until(() => trusting.sealed.frames.length > 0);
+  });
+
   test("SEAL8 while too much waits to be opened the transport below is paused", async () => {
     const seal = handSeal();
     const { sealed, bare, pause, resume } = halfSealed(seal);

@@ -190,7 +190,7 @@ test("SEG10 and SEG9 with all faults at once and a crash at the end, 150 seeds",
 });
 
 describe("SEG11 limits", () => {
-  test("100 000 topics cost no descriptors, and less than 1 KiB of memory each", { timeout: 120_000 }, async () => {
+  test("100 000 topics cost no descriptors, and less than 1 KiB of memory each", { timeout: 400_000 }, async () => {
     await inFolder(async (open, path) => {
       setFlagsFromString("--expose-gc");
       const collect = runInNewContext("gc") as () => void;
@@ -221,7 +221,7 @@ describe("SEG11 limits", () => {
   });
 
   test("a topic of 1 000 000 entries opens, and is read in its middle, without a scan of the rest", {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     await inFolder(async (open) => {
       const options = {

@@ -3,6 +3,8 @@ import { defineForm, type Schema, type } from "sente-sync";
 import { createClient } from "sente-sync/client";
 import { type Draft, type FieldState, form, type SubmitResult } from "sente-sync/form";
 import { form as serve } from "sente-sync/form/server";
+import { formTexts } from "sente-sync/form/text";
+import { formTexts as serverTexts } from "sente-sync/form/text/server";
 import { useField, useForm } from "sente-sync/react/form";
 import { createServer } from "sente-sync/server";
 import * as svelte from "sente-sync/svelte/form";
@@ -25,6 +27,7 @@ const signup = defineForm("signup/:draft", {
   schema,
   initial: { email: "", address: {} },
   private: ["password"],
+  fields: { "address.city": { text: true } },
   answer: type<{ id: number }>(),
 });
 const plain = defineForm("plain", { schema: type<{ a: string }>() });
@@ -35,12 +38,16 @@ export function definitions(): void {
   defineForm("x", { schema, private: ["nothing"] });
   // @ts-expect-error a draft of it
   defineForm("x", { schema, initial: { email: 5 } });
+  // @ts-expect-error no text
+  defineForm("x", { schema, fields: { age: { text: true } } });
+  // @ts-expect-error no such field
+  defineForm("x", { schema, fields: { nothing: { text: true } } });
   // @ts-expect-error it wants its params
   signup({});
 }
 
 export async function onClient(): Promise<void> {
-  const client = createClient("/chsk");
+  const client = formTexts(createClient("/chsk"));
   const f = form(client, one);
   expectType<Draft<Typed> | undefined>()(f.get());
   expectType<string | undefined>()(f.field("email").value);
@@ -70,6 +77,7 @@ export async function onClient(): Promise<void> {
 export function onServer(): void {
   const sync = createServer();
   const forms = serve(sync, signup, {
+    texts: serverTexts,
     fields: {
       "email": {
         validate: async (email, { error, signal, value, user, params }) => {

@@ -1,13 +1,14 @@
 /**
  * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
  *
- *   up    hello        {:v 1 :session s :token t :binary b}         reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
+ *   up    hello        {:v 1 :session s :token t :binary b :late b}         reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
  *         subscribe    [{:topic s :kind s :version n :since [epoch offset] :read b} …]
  *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s :readOnly {…}} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
  *         position     [[id offset] …]                              reply [[id offset] …], the server's own
  *         write        [id first-seq [op …] resent]                 ack or reject follows
  *   down  snapshot     [id offset part last? chunk]
+ *         subscribed   [number answer], of an answer in whose place the reply has that number
  *         entries      [id first [entry …]]
  *         gap          [id new-id [epoch offset] reason]
  *         end          [id code]
@@ -29,6 +30,7 @@ export const sync = {
   position: "sync/position",
   write: "sync/write",
   batch: "sync/batch",
+  subscribed: "sync/subscribed",
   snapshot: "sync/snapshot",
   entries: "sync/entries",
   gap: "sync/gap",
@@ -69,13 +71,21 @@ export interface Hello {
   readonly token: string | null;
   /** It takes entries in the compact form. */
   readonly binary: boolean;
+  /** It takes answers to subscriptions one by one. */
+  readonly late: boolean;
 }
 
 export function readHello(data: unknown): Hello | undefined {
   const hello = shape(data);
   if (!hello || !isIndex(hello["v"])) return undefined;
   const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
-  return { v: hello["v"], session: text(hello["session"]), token: text(hello["token"]), binary: hello["binary"] === true };
+  return {
+    v: hello["v"],
+    session: text(hello["session"]),
+    token: text(hello["token"]),
+    binary: hello["binary"] === true,
+    late: hello["late"] === true,
+  };
 }
 
 export interface Welcome {
