@@ -42,17 +42,23 @@ export function judgeUpdate(
   const reader = new UpdateReader(update, limits);
   const blocks = new Map<number, Block>();
   let isPartlyKnown = false;
+  // Structs come client by client.
+  let last = -1;
+  let known = 0;
   let block: Block | undefined;
   while (reader.next()) {
     const { client, clock, length, info } = reader;
-    const known = vector.get(client) ?? 0;
     const end = clock + length;
+    if (client !== last) {
+      last = client;
+      known = vector.get(client) ?? 0;
+      block = undefined;
+    }
     if ((info & flags.content) === kinds.hole) throw gap("It has a hole", vector);
-    if (clock > known && blocks.get(client)?.end !== clock) throw gap(`It begins at clock ${clock} of client ${client}`, vector);
+    if (clock > known && block?.end !== clock) throw gap(`It begins at clock ${clock} of client ${client}`, vector);
     if (length > maxEmptyLength && (info & flags.content) <= 1) throw malformed("a struct that is too long");
     if (clock < known) isPartlyKnown = true;
     if (end <= known) continue;
-    block = blocks.get(client);
     if (block) block.end = end;
     else {
       if (blocks.size === maxClients) throw new SyncError("too-large", `An update is of at most ${maxClients} clients.`);
@@ -79,13 +85,11 @@ export function judgeUpdate(
 
 /** What the struct that was read builds upon, as far as the document has not got it. */
 function addNeeds(block: Block, reader: UpdateReader, vector: StateVector): void {
-  const { clock } = reader;
-  const need = (client: number, upon: number): void => {
-    if (client >= 0 && upon >= (vector.get(client) ?? 0)) block.needs.push(clock, client, upon);
-  };
-  need(reader.originClient, reader.originClock);
-  need(reader.rightClient, reader.rightClock);
-  need(reader.parentClient, reader.parentClock);
+  const { clock, originClient, originClock, rightClient, rightClock, parentClient, parentClock } = reader;
+  const { needs } = block;
+  if (originClient >= 0 && originClock >= (vector.get(originClient) ?? 0)) needs.push(clock, originClient, originClock);
+  if (rightClient >= 0 && rightClock >= (vector.get(rightClient) ?? 0)) needs.push(clock, rightClient, rightClock);
+  if (parentClient >= 0 && parentClock >= (vector.get(parentClient) ?? 0)) needs.push(clock, parentClient, parentClock);
 }
 
 /** Of an update of one client: whether something builds upon another, or upon itself. */
@@ -110,10 +114,11 @@ function firstBlocked(blocks: ReadonlyMap<number, Block>): [number, Block] | und
     const before = walk.done;
     let waitsFor = -1;
     while (walk.at < needs.length && waitsFor < 0) {
-      const [clock, upon, uponClock] = needs.slice(walk.at, walk.at + 3) as [number, number, number];
+      const clock = needs[walk.at] as number;
+      const upon = needs[walk.at + 1] as number;
       walk.done = clock;
       const reached = upon === client ? clock : (walks.get(upon)?.done ?? 0);
-      if (uponClock < reached) walk.at += 3;
+      if ((needs[walk.at + 2] as number) < reached) walk.at += 3;
       else waitsFor = upon;
     }
     if (waitsFor < 0) walk.done = block.end;
