@@ -27,7 +27,7 @@ const bugs: readonly (readonly [bug: string, patch: Patch])[] = [
     "a clock further on is taken",
     {
       file: "src/kind/doc/judge.ts",
-      text: "if (clock > known && blocks.get(client)?.end !== clock)",
+      text: "if (clock > known && block?.end !== clock)",
       instead: "if (clock > known && client < 0)",
     },
   ],
