@@ -1,11 +1,9 @@
 /** The board's server: the mutations run here again, and it knows more than the pages do. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { SyncError } from "sente-sync";
-import { createServer, type Server, store } from "sente-sync/server";
+import { createServer, store } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import { readName } from "../shared/names.ts";
+import { folderOfProcess, type Running } from "../shared/running.ts";
 import { board, type Card } from "./contract.ts";
 
 const maxCards = 200;
@@ -16,22 +14,7 @@ const firstCards: Card[] = [
   { id: "4", column: "Done", text: "Open the board", by: "Grace" },
 ];
 
-export interface Running {
-  readonly sync: Server;
-  close(): Promise<void>;
-}
-
-/** Outlives the server, which is started again in it; it goes with the process. */
-let shared: string | undefined;
-function folderOfProcess(): string {
-  if (shared !== undefined) return shared;
-  const path = mkdtempSync(join(tmpdir(), "sente-sync-board-"));
-  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
-  shared = path;
-  return path;
-}
-
-export function start(path = folderOfProcess()): Running {
+export function start(path = folderOfProcess("board")): Running {
   // #region serve
   const sync = createServer({
     storage: folder(path), // the board outlives its server

@@ -1,6 +1,7 @@
 /** The dashboard's server: it watches itself and publishes what it sees, twice a second. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { atom, channel, createServer, type Server } from "sente-sync/server";
+import type { Running } from "../shared/running.ts";
 import { events, type Figures, headline, points } from "./contract.ts";
 
 const everyMs = 500;
@@ -8,13 +9,7 @@ const everyMs = 500;
 const resolutionMs = 10;
 const keptMinutes = 3;
 
-export interface Running {
-  readonly sync: Server<typeof events>;
-  /** Ends the measuring and the server. */
-  close(): Promise<void>;
-}
-
-export function start(): Running {
+export function start(): Running<Server<typeof events>> {
   // #region serve
   const sync = createServer({ events });
   const live = atom(sync, headline);

@@ -93,7 +93,8 @@ function Versions({ seen, see }: VersionsProps) {
     attempt(versions.restore(id)); // an edit like any other: it can be undone
   };
   return (
-    <section className="card versions" aria-label="Versions">
+    <section className="card versions" aria-labelledby="versions">
+      <h2 id="versions">Versions</h2>
       <form onSubmit={keep}>
         <input name="text" aria-label="Name of a version" placeholder="Name of a version" autoComplete="off" />
         <button type="submit">Keep it as it is now</button>

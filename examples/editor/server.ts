@@ -2,14 +2,12 @@
  * The editor's server: documents in a folder, begun with a few lines, and a name for everybody that is the server's word. Pages that have
  * y-websocket edit the same documents.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { yjsPeers } from "sente-sync/doc/peers";
 import { doc } from "sente-sync/doc/server";
-import { createServer, type Server } from "sente-sync/server";
+import { createServer } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import { readName } from "../shared/names.ts";
+import { folderOfProcess, type Running } from "../shared/running.ts";
 import { notes, personOf, yjsPath } from "./contract.ts";
 
 const welcome = `# A page for everybody
@@ -24,22 +22,7 @@ and everybody sees where the others are.
 > Two people may write into the same sentence. Nothing is lost.
 `;
 
-export interface Running {
-  readonly sync: Server;
-  close(): Promise<void>;
-}
-
-/** Outlives the server, which is started again in it; it goes with the process. */
-let shared: string | undefined;
-function folderOfProcess(): string {
-  if (shared !== undefined) return shared;
-  const path = mkdtempSync(join(tmpdir(), "sente-sync-editor-"));
-  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
-  shared = path;
-  return path;
-}
-
-export function start(path = folderOfProcess()): Running {
+export function start(path = folderOfProcess("editor")): Running {
   // #region serve
   const sync = createServer({
     storage: folder(path), // documents outlive their server

@@ -1,13 +1,11 @@
 /** The form's server: it checks what is typed while it is typed, counts, fills in, and takes the form once. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { form } from "sente-sync/form/server";
 import { formTexts } from "sente-sync/form/text/server";
-import { createServer, type Server } from "sente-sync/server";
+import { createServer } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import { readName } from "../shared/names.ts";
+import { folderOfProcess, type Running } from "../shared/running.ts";
 import { countryOf, maxBioLength, signup } from "./contract.ts";
 
 /** Who signed up, by e-mail address. */
@@ -28,22 +26,7 @@ async function isTaken(email: string, signal: AbortSignal): Promise<boolean> {
   return guests.has(email.trim().toLowerCase());
 }
 
-export interface Running {
-  readonly sync: Server;
-  close(): Promise<void>;
-}
-
-/** Outlives the server, which is started again in it; it goes with the process. */
-let shared: string | undefined;
-function folderOfProcess(): string {
-  if (shared !== undefined) return shared;
-  const path = mkdtempSync(join(tmpdir(), "sente-sync-form-"));
-  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
-  shared = path;
-  return path;
-}
-
-export function start(path = folderOfProcess()): Running {
+export function start(path = folderOfProcess("form")): Running {
   const sync = createServer({
     storage: folder(path), // what is typed outlives its server
     authenticate({ url }) {

@@ -7,9 +7,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { Plugin } from "vite";
-import { examplePage, galleryPage, guidePage } from "./layout.ts";
+import { guides } from "./guides.ts";
+import { examplePage, galleryPage, guidePage, guideText } from "./layout.ts";
 import { render } from "./markdown.ts";
-import { examples, guides } from "./pages.ts";
+import { examples } from "./pages.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const cache = `${root}.cache/gallery`;
@@ -102,9 +103,10 @@ function writeGuides(folder: string): void {
     if (target.startsWith("https:") || file === "") return target;
     return names.has(file) ? `/guides/${file.slice(0, -3)}${anchor ? `#${anchor}` : ""}` : undefined;
   };
-  for (const { name, title, markdown } of guides) {
+  for (const guide of guides) {
+    const { name, title, markdown } = guide;
     const html = template
-      .replace(frame, () => render(markdown, link))
+      .replace(frame, () => guideText(guide, render(markdown, link)))
       .replace(/<title>.*?<\/title>/, () => `<title>${title} · sente-sync</title>`);
     writeFileSync(`${folder}/gallery/${name}.html`, html);
   }

@@ -1,6 +1,7 @@
 /** What every page of the gallery has around it, as HTML: written into the pages when they are bundled. */
 import { escaped, excerpt } from "./excerpt.ts";
-import { type Example, examples, guides, type Page, pathOf } from "./pages.ts";
+import { type Chapter, chapters, type Guide, guides } from "./guides.ts";
+import { type Example, examples, type Page, pathOf } from "./pages.ts";
 
 const icon = (path: string): string => `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${path}</svg>`;
 const icons = {
@@ -28,19 +29,21 @@ const trouble = (name: string, label: string, sign: string, more = ""): string =
 
 const tools = ({ guide, isDurable }: Example): string =>
   `<div class="tools">
-    <div class="group" role="group" aria-label="Make trouble for this window's line">
+    <div class="group">
+      <a class="button main" href="" target="_blank" id="second-window">${icons.window}Open a second window</a>
+      <button type="button" id="how-open" aria-haspopup="dialog">${icons.code}How it works</button>
+      <a class="button" href="/guides/${guide}">${icons.guide}Guide</a>
+    </div>
+    <div class="trouble">
+    <div class="group" role="group" aria-label="Make trouble for this window's line" aria-describedby="told">
       ${trouble("cut", "Cut the line", icons.cut)}
       ${trouble("offline", "Offline for 5 s", icons.offline)}
       ${trouble("slow", "Slow it down", icons.slow, ' aria-pressed="false"')}
       ${isDurable ? trouble("kill", "Kill the server", icons.restart) : trouble("restart", "Restart the server", icons.restart)}
     </div>
-    <div class="group">
-      <a class="button" href="" target="_blank" id="second-window">${icons.window}Open a second window</a>
-      <button type="button" id="how-open" aria-haspopup="dialog">${icons.code}How it works</button>
-      <a class="button" href="/guides/${guide}">${icons.guide}Guide</a>
+    <p id="told" class="told" role="status">These four make trouble on purpose, to see what the page does with it.</p>
     </div>
-  </div>
-  <p id="told" class="told" role="status"></p>`;
+  </div>`;
 
 const drawer = (page: Page): string =>
   `<dialog id="how" class="drawer" aria-labelledby="how-title">
@@ -58,7 +61,7 @@ const versions = ({ pages }: Example, shown?: Page): string =>
 export const examplePage = (example: Example, page: Page, content = ""): string =>
   `${bar(badge)}
   <div class="intro">
-    <div class="title"><h1>${example.title}</h1>${versions(example, page)}</div>
+    <div class="title"><h1>${example.title}</h1>${example.pages.length > 1 ? versions(example, page) : ""}</div>
     <p class="lead">${example.lead}</p>
     ${tools(example)}
   </div>
@@ -70,13 +73,13 @@ const picture = ({ name, title }: Example): string =>
   `<picture class="shot"><source vite-ignore srcset="/images/${name}-card-dark.png" media="(prefers-color-scheme: dark)">
     <img vite-ignore src="/images/${name}-card-light.png" alt="${title}, as it looks in a window" width="640" height="400"></picture>`;
 
+/** The whole card leads to the example; its versions stand above that. */
 const card = (example: Example): string =>
   `<li class="card tile">
     ${picture(example)}
-    <div class="tags">${example.kinds.map((kind) => `<code>${kind}</code>`).join("")}</div>
-    <h2>${example.title}</h2>
+    <h3><a href="${pathOf(example.pages[0]?.html ?? "")}">${example.title}</a></h3>
     <p>${example.about}</p>
-    ${versions(example)}
+    <div class="tags">${example.kinds.map((kind) => `<code>${kind}</code>`).join("")}${versions(example)}</div>
   </li>`;
 
 export const galleryPage = (): string =>
@@ -84,20 +87,43 @@ export const galleryPage = (): string =>
   <div class="intro hero">
     <h1>State on your server, live in every browser</h1>
     <p class="lead">Open an example in two windows, side by side. Then cut the line of one, and watch it come back.</p>
+    <p class="group"><a class="button main" href="/guides/getting-started">${icons.guide}Get started</a><a class="button" href="#guides">All guides</a></p>
   </div>
   <main id="page" tabindex="-1">
-    <ul class="grid">${examples.map(card).join("\n")}</ul>
-    <h2>Guides</h2>
+    <h2 id="examples">Examples</h2>
+    <ul class="grid three">${examples.map(card).join("\n")}</ul>
+    <h2 id="guides">Guides</h2>
+    ${chapters.map(chapter).join("\n")}
+  </main>`;
+
+const chapter = ({ title, guides }: Chapter): string =>
+  `<h3>${title}</h3>
     <ul class="grid three">${guides
       .map(
         ({ name, title, about }) =>
-          `<li class="card tile"><h3><a href="/guides/${name}">${title}</a></h3><p>${escaped(about)}</p></li>`,
+          `<li class="card tile"><h4><a href="/guides/${name}">${title}</a></h4><p>${escaped(about)}</p></li>`,
       )
-      .join("\n")}</ul>
-  </main>`;
+      .join("\n")}</ul>`;
 
-/** The frame of a guide; its text comes from docs/guides. */
-export const guidePage = (
-  text: string,
-): string => `${bar('<nav class="tabs" aria-label="Gallery"><a href="/">Examples</a></nav>')}
-  <main id="page" class="prose" tabindex="-1">${text}</main>`;
+/** What stands around a guide. */
+export const guidePage = (text: string): string =>
+  `${bar('<nav class="tabs" aria-label="Gallery"><a href="/#examples">Examples</a><a href="/#guides">Guides</a></nav>')}${text}`;
+
+/** A guide's text, with what is on the page beside it, and where to go from there. */
+export function guideText({ name }: Guide, html: string): string {
+  const at = guides.findIndex((guide) => guide.name === name);
+  const onward = (guide: Guide | undefined, rel: string, word: string): string =>
+    guide ? `<a class="card" rel="${rel}" href="/guides/${guide.name}"><small>${word}</small>${guide.title}</a>` : "";
+  const live = examples.flatMap(({ guide, title, pages: [page] }) =>
+    guide === name && page ? [`<a class="button" href="${pathOf(page.html)}">${icons.brand}Live: ${title}</a>`] : [],
+  );
+  const heads = [...html.matchAll(/<h2 id="([^"]+)">(.*?)<\/h2>/g)].map(
+    ([, id = "", head = ""]) => `<li><a href="#${id}">${head.replace(/<\/?a\b[^>]*>/g, "")}</a></li>`,
+  );
+  return `<div class="reading">
+    <main id="page" class="prose" tabindex="-1">${html}
+      <nav class="onward" aria-label="Other guides">${onward(guides[at - 1], "prev", "Before this")}${onward(guides[at + 1], "next", "Next")}</nav>
+    </main>
+    <aside class="beside">${live.join("")}<nav aria-labelledby="on-page"><h2 id="on-page">On this page</h2><ul>${heads.join("")}</ul></nav></aside>
+  </div>`;
+}

@@ -1,5 +1,4 @@
 /** Every page of the gallery: what it is called, what to try on it, and the lines of its own source that matter. */
-import { readdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { start as startBoard } from "../board/server.ts";
 import { start as startChat } from "../chat/keeper.ts";
@@ -85,31 +84,33 @@ const quickStartServer: Excerpt = { title: "The server owns the value", file: "q
 
 export const examples: readonly Example[] = [
   {
-    name: "dashboard",
-    title: "Live dashboard",
-    about: "A server's own figures: the newest from an atom, the last minutes from a channel.",
-    lead: "Open a second window, then cut the line of this one: the curve stops, comes back, and not one point is missing.",
-    kinds: ["atom", "channel"],
-    guide: "connection-states",
+    name: "whiteboard",
+    title: "Whiteboard",
+    about: "Pens, shapes and notes that many people draw at once, with everybody's cursor, and undo for each.",
+    lead: "Open a second window and draw in both at once. Then cut the line of one and go on: it is on all boards when the line is back.",
+    kinds: ["shared", "presence"],
+    guide: "whiteboard",
     pages: [
       {
-        html: "dashboard/react.html",
+        html: "whiteboard/react.html",
         framework: "React",
         how: [
-          { title: "The page reads", file: "dashboard/react.tsx", regions: ["points", "figure", "work", "client"] },
-          dashboardServer,
+          ...whiteboardHow,
+          { title: "The page", file: "whiteboard/react.tsx", regions: ["page", "client"] },
+          whiteboardServer,
         ],
       },
       {
-        html: "dashboard/svelte/index.html",
+        html: "whiteboard/svelte/index.html",
         framework: "Svelte",
         how: [
-          { title: "The page reads", file: "dashboard/svelte/dashboard.svelte", regions: ["script", "markup"] },
-          dashboardServer,
+          ...whiteboardHow,
+          { title: "The page", file: "whiteboard/svelte/whiteboard.svelte", regions: ["script", "markup"] },
+          whiteboardServer,
         ],
       },
     ],
-    start: startDashboard,
+    start: startWhiteboard,
   },
   {
     name: "chat",
@@ -132,6 +133,35 @@ export const examples: readonly Example[] = [
       },
     ],
     start: startChat,
+  },
+  {
+    name: "editor",
+    title: "Collaborative editor",
+    about: "A Markdown page that several people write at once in CodeMirror, with everybody's cursor, offline too.",
+    lead: "Open a second window and write in both. Then cut the line of one, go on in both, and see them come together.",
+    kinds: ["doc", "presence"],
+    guide: "documents",
+    pages: [
+      {
+        html: "editor/react.html",
+        framework: "React",
+        how: [
+          ...editorHow,
+          { title: "The page", file: "editor/react.tsx", regions: ["words", "people", "versions", "client"] },
+          editorServer,
+        ],
+      },
+      {
+        html: "editor/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          ...editorHow,
+          { title: "The page", file: "editor/svelte/editor.svelte", regions: ["script", "markup"] },
+          editorServer,
+        ],
+      },
+    ],
+    start: startEditor,
   },
   {
     name: "board",
@@ -163,33 +193,60 @@ export const examples: readonly Example[] = [
     start: startBoard,
   },
   {
-    name: "whiteboard",
-    title: "Whiteboard",
-    about: "Pens, shapes and notes that many people draw at once, with everybody's cursor, and undo for each.",
-    lead: "Open a second window and draw in both at once. Then cut the line of one and go on: it is on all boards when the line is back.",
-    kinds: ["shared", "presence"],
-    guide: "whiteboard",
+    name: "form",
+    title: "Sign-up form",
+    about: "A form that several people fill in together, checked by the server while they type, and taken once.",
+    lead: "Open a second window and type in both: who is where is shown. Write into one field from both sides, and choose.",
+    kinds: ["form"],
+    guide: "forms",
     pages: [
       {
-        html: "whiteboard/react.html",
+        html: "form/react.html",
         framework: "React",
         how: [
-          ...whiteboardHow,
-          { title: "The page", file: "whiteboard/react.tsx", regions: ["page", "client"] },
-          whiteboardServer,
+          ...formHow,
+          { title: "A row", file: "form/parts.tsx", regions: ["row"] },
+          { title: "The page", file: "form/react.tsx", regions: ["page", "client"] },
         ],
       },
       {
-        html: "whiteboard/svelte/index.html",
+        html: "form/svelte/index.html",
         framework: "Svelte",
         how: [
-          ...whiteboardHow,
-          { title: "The page", file: "whiteboard/svelte/whiteboard.svelte", regions: ["script", "markup"] },
-          whiteboardServer,
+          ...formHow,
+          { title: "A row", file: "form/svelte/row.svelte", regions: ["row", "markup"] },
+          { title: "The page", file: "form/svelte/sign-up.svelte", regions: ["script", "markup"] },
         ],
       },
     ],
-    start: startWhiteboard,
+    start: startForm,
+  },
+  {
+    name: "dashboard",
+    title: "Live dashboard",
+    about: "A server's own figures: the newest from an atom, the last minutes from a channel.",
+    lead: "Open a second window, then cut the line of this one: the curve stops, comes back, and not one point is missing.",
+    kinds: ["atom", "channel"],
+    guide: "connection-states",
+    pages: [
+      {
+        html: "dashboard/react.html",
+        framework: "React",
+        how: [
+          { title: "The page reads", file: "dashboard/react.tsx", regions: ["points", "figure", "work", "client"] },
+          dashboardServer,
+        ],
+      },
+      {
+        html: "dashboard/svelte/index.html",
+        framework: "Svelte",
+        how: [
+          { title: "The page reads", file: "dashboard/svelte/dashboard.svelte", regions: ["script", "markup"] },
+          dashboardServer,
+        ],
+      },
+    ],
+    start: startDashboard,
   },
   {
     name: "presence",
@@ -223,64 +280,6 @@ export const examples: readonly Example[] = [
     start: startPresence,
   },
   {
-    name: "editor",
-    title: "Collaborative editor",
-    about: "A Markdown page that several people write at once in CodeMirror, with everybody's cursor, offline too.",
-    lead: "Open a second window and write in both. Then cut the line of one, go on in both, and see them come together.",
-    kinds: ["doc", "presence"],
-    guide: "documents",
-    pages: [
-      {
-        html: "editor/react.html",
-        framework: "React",
-        how: [
-          ...editorHow,
-          { title: "The page", file: "editor/react.tsx", regions: ["words", "people", "versions", "client"] },
-          editorServer,
-        ],
-      },
-      {
-        html: "editor/svelte/index.html",
-        framework: "Svelte",
-        how: [
-          ...editorHow,
-          { title: "The page", file: "editor/svelte/editor.svelte", regions: ["script", "markup"] },
-          editorServer,
-        ],
-      },
-    ],
-    start: startEditor,
-  },
-  {
-    name: "form",
-    title: "Sign-up form",
-    about: "A form that several people fill in together, checked by the server while they type, and taken once.",
-    lead: "Open a second window and type in both: who is where is shown. Write into one field from both sides, and choose.",
-    kinds: ["form"],
-    guide: "forms",
-    pages: [
-      {
-        html: "form/react.html",
-        framework: "React",
-        how: [
-          ...formHow,
-          { title: "A row", file: "form/parts.tsx", regions: ["row"] },
-          { title: "The page", file: "form/react.tsx", regions: ["page", "client"] },
-        ],
-      },
-      {
-        html: "form/svelte/index.html",
-        framework: "Svelte",
-        how: [
-          ...formHow,
-          { title: "A row", file: "form/svelte/row.svelte", regions: ["row", "markup"] },
-          { title: "The page", file: "form/svelte/sign-up.svelte", regions: ["script", "markup"] },
-        ],
-      },
-    ],
-    start: startForm,
-  },
-  {
     name: "quick-start",
     title: "One number, everywhere",
     about: "The least there is: a value on the server, shown live in every window.",
@@ -308,7 +307,7 @@ export const examples: readonly Example[] = [
     name: "peers",
     title: "A page and a process",
     about: "One server, a page over WebSocket and a child process over a pipe: both run the same lines and are the same to it.",
-    lead: "Set everybody to work, then kill the child meanwhile: the window goes on, and the child that is started again reads every line.",
+    lead: "Set everybody to work: they look for primes. Kill the child meanwhile: the window goes on, and the child that is started again reads every line.",
     kinds: ["atom", "channel"],
     guide: "transports-and-packers",
     pages: [
@@ -326,36 +325,6 @@ export const examples: readonly Example[] = [
     start: startPeers,
   },
 ];
-
-export interface Guide {
-  readonly name: string;
-  readonly title: string;
-  /** Its first sentence. */
-  readonly about: string;
-  readonly markdown: string;
-}
-
-const guideFolder = new URL("../../docs/guides/", import.meta.url);
-const firstGuides = ["getting-started", "stores", "connection-states"];
-const order = (name: string): number => (firstGuides.includes(name) ? firstGuides.indexOf(name) : firstGuides.length);
-
-/** What stands in docs/guides, in the order to read it. */
-export const guides: readonly Guide[] = readdirSync(guideFolder)
-  .filter((file) => file.endsWith(".md"))
-  .map((file): Guide => {
-    const markdown = readFileSync(new URL(file, guideFolder), "utf8");
-    const [, title = file, about = ""] = /^# (.+)\n\n([\s\S]*?[.:])(?=\s)/.exec(markdown) ?? [];
-    return {
-      name: file.slice(0, -3),
-      title,
-      about: about
-        .replaceAll("\n", " ")
-        .replace(/[*`]|\[|\]\([^)]*\)/g, "")
-        .replace(/:$/, "."),
-      markdown,
-    };
-  })
-  .sort((one, other) => order(one.name) - order(other.name));
 
 /** `dashboard/svelte/index.html` is served at `/dashboard/svelte/`. */
 export const pathOf = (html: string): string => `/${html.replace(/(^|\/)index\.html$/, "$1").replace(/\.html$/, "")}`;

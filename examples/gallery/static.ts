@@ -6,7 +6,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname } from "node:path";
-import { guides, pathOf } from "./pages.ts";
+import { guides } from "./guides.ts";
+import { pathOf } from "./pages.ts";
 
 const types: Record<string, string> = {
   ".html": "text/html; charset=utf-8",

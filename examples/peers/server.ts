@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { atom, channel, createServer, type Server } from "sente-sync/server";
 import { spawnClient } from "sente-sync/transports/stdio";
+import type { Running } from "../shared/running.ts";
 import { board, events, lines, type PeerCard, step } from "./contract.ts";
 
 const keptLines = 500;
@@ -15,12 +16,7 @@ const unknown: PeerCard = { isHere: false, what: "", primes: 0, transport: "", i
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const command = ["--import", "tsx", "--conditions=source", `${folder}child.ts`];
 
-export interface Running {
-  readonly sync: Server<typeof events>;
-  close(): Promise<void>;
-}
-
-export function start(): Running {
+export function start(): Running<Server<typeof events>> {
   // #region serve
   const sync = createServer({
     events,

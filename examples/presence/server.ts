@@ -1,9 +1,10 @@
 /** The server of the presence example: it says who may be there, and forgets them when they are gone. */
-import { atom, createServer, presence, type Server } from "sente-sync/server";
+import { atom, createServer, presence } from "sente-sync/server";
 import { readName } from "../shared/names.ts";
+import type { Running } from "../shared/running.ts";
 import { readers, visits } from "./contract.ts";
 
-export function start(): { readonly sync: Server; close(): Promise<void> } {
+export function start(): Running {
   // #region serve
   const sync = createServer({
     authenticate({ url }) {

@@ -1,8 +1,9 @@
 /** The quick start's server for the gallery, which does the listening: otherwise the same as server.ts. */
 import { atom, createServer, type Server } from "sente-sync/server";
+import type { Running } from "../shared/running.ts";
 import { events, stats } from "./contract.ts";
 
-export function start(): { readonly sync: Server<typeof events>; close(): Promise<void> } {
+export function start(): Running<Server<typeof events>> {
   // #region serve
   const sync = createServer({ events });
   const live = atom(sync, stats);

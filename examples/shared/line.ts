@@ -13,9 +13,13 @@ const words: Record<ClientStatusName, string> = {
   connected: "Connected",
   reconnecting: "Reconnecting",
   disconnected: "Offline",
+  "needs-auth": "Sign in again",
   failed: "Connection failed",
   closed: "Closed",
 };
+
+/** Where a person may want to try at once. */
+const retried: ReadonlySet<ClientStatusName> = new Set(["reconnecting", "disconnected", "needs-auth", "failed"]);
 
 /** What the server is asked for, and what to say about it. */
 const troubles: Record<string, string> = {
@@ -49,7 +53,7 @@ export function showLine(client: Pick<Client, "status" | "clientId" | "connect">
     badge.title = status.reason ? `Because: ${status.reason}` : "";
     // A live region tells every change of it: the seconds stand outside.
     if (name.textContent !== words[status.name]) name.textContent = words[status.name];
-    again.hidden = status.name !== "reconnecting" && status.name !== "failed" && status.name !== "disconnected";
+    again.hidden = !retried.has(status.name);
     count(status);
     if (status.retryAtMs !== undefined) countdown = setInterval(count, 250, status);
   });

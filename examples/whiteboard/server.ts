@@ -1,30 +1,13 @@
 /** The whiteboard's server: it keeps the boards, judges what is written, and says who is here. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { SyncError } from "sente-sync";
-import { createServer, presence, type Server, shared } from "sente-sync/server";
+import { createServer, presence, shared } from "sente-sync/server";
 import { folder } from "sente-sync/storage/folder";
 import * as v from "valibot";
 import { readName } from "../shared/names.ts";
+import { folderOfProcess, type Running } from "../shared/running.ts";
 import { maxShapes, people, shapeSchema, whiteboard } from "./contract.ts";
 import { firstDrawing } from "./first.ts";
 import { isWhole } from "./shapes.ts";
-
-export interface Running {
-  readonly sync: Server;
-  close(): Promise<void>;
-}
-
-/** Outlives the server, which is started again in it; it goes with the process. */
-let known: string | undefined;
-function folderOfProcess(): string {
-  if (known !== undefined) return known;
-  const path = mkdtempSync(join(tmpdir(), "sente-sync-whiteboard-"));
-  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
-  known = path;
-  return path;
-}
 
 /** Ids of the shapes that were written; undefined: all of them. */
 function idsOf(changes: readonly { readonly path: readonly string[] }[]): Set<string> | undefined {
@@ -36,7 +19,7 @@ function idsOf(changes: readonly { readonly path: readonly string[] }[]): Set<st
   return ids;
 }
 
-export function start(path = folderOfProcess(), seed = firstDrawing): Running {
+export function start(path = folderOfProcess("whiteboard"), seed = firstDrawing): Running {
   // #region serve
   const sync = createServer({
     storage: folder(path), // the boards outlive their server

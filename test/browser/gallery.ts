@@ -173,6 +173,11 @@ export function imagePath(name: string, isKept: boolean): string {
   return isUpdate && isKept ? new URL(`../../docs/images/${name}.png`, import.meta.url).pathname : `${scratch}/${name}.png`;
 }
 
+/** A card's picture is shown at about half its size. */
+export const cardSize = { width: 760, height: 475 };
+/** It shows the example without what all pages have. */
+export const cardStyle = ".bar, .intro { display: none !important } body { padding-top: 16px }";
+
 /** The whole page as a picture; a page is made as high as it is first, since a tall picture of a small one is patched together. */
 export async function takePicture(page: Page, path: string, width: number): Promise<void> {
   await page.setViewportSize({ width, height: 800 });

@@ -5,7 +5,7 @@
 import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
-import { cause, imagePath, openWorld, takePicture, type Window, type World, waited } from "./gallery.ts";
+import { cardStyle, cause, imagePath, openWorld, takePicture, type Window, type World, waited } from "./gallery.ts";
 
 const isMissing = chromiumPath() === undefined;
 let world: World;
@@ -40,7 +40,7 @@ const counts = ({ page }: Window): Promise<number[]> =>
 /** For the gallery: what the page looks like with others on it. */
 async function takeCard({ page }: Window): Promise<void> {
   await page.setViewportSize({ width: 960, height: 600 });
-  await page.addStyleTag({ content: ".intro { display: none !important }" });
+  await page.addStyleTag({ content: cardStyle });
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.screenshot({ path: imagePath(`presence-card-${colorScheme}`, true) });
