@@ -57,6 +57,8 @@ export interface Held {
   readonly id: number;
   /** The offset that comes next; 0: whichever does. */
   readonly next: number;
+  /** Of what is read; null: none was yet. */
+  readonly epoch: string | null;
   /** Calls `run` after the replica changed. */
   listen(run: (cause: Cause) => void): () => void;
   onGap(run: (gap: Gap) => void): () => void;
@@ -66,8 +68,10 @@ export interface Held {
   use(read?: boolean): () => void;
   /** It waits: what this device has of it is looked for. Whoever ends that calls `use`. */
   isWaiting?: boolean;
-  /** Reads again from after `offset`, if it is past that. `epoch`: of what was put into the replica before anything was read. */
-  rewind(offset: number, epoch?: string | null): void;
+  /** The replica was filled with what somebody had at that position, before anything was read. */
+  begin(epoch: string, offset: number): void;
+  /** Reads again from after `offset`, if it is past that. */
+  rewind(offset: number): void;
   /** What to subscribe with, and who is told the answer: one pair, or where nobody uses it, none. */
   ask(): (readonly [item: unknown, answered: (value: unknown) => void])[];
   /** Takes a message of this topic; false: unreadable. */
@@ -78,7 +82,7 @@ export interface Held {
   compare(offset: number): void;
   /** The line is gone. */
   lost(): void;
-  /** Drops the value. */
+  /** Drops the value and says so; where it is used, it is read anew. */
   forget(): void;
 }
 
@@ -135,10 +139,23 @@ export function createHeld(
     parts = undefined;
   };
 
-  /** It is over, at least on this line. */
-  const refuse = (why: SyncError, to: TopicStatus = "refused"): void => {
+  const forget = (): void => {
+    held.replica?.clear();
+    known = false;
+    tell(listeners, "cleared");
+    if (asked < 2) return;
+    become("loading");
+    again();
+  };
+
+  /** It is over, at least on this line; `isGone`: and what was read may be seen no longer. */
+  const refuse = (why: SyncError, to: TopicStatus = "refused", isGone = asked > 1 && why.code === "forbidden"): void => {
     error = why;
     leave();
+    if (isGone) {
+      offset = 0;
+      forget();
+    }
     become(to);
   };
 
@@ -157,11 +174,6 @@ export function createHeld(
     }, retryMs);
     retryMs = Math.min(retryMs * 2, maxRetryMs);
     become(readers ? (known ? "stale" : "loading") : "idle");
-  };
-
-  const forget = (): void => {
-    held.replica?.clear();
-    known = false;
   };
 
   const release = (): void => {
@@ -273,6 +285,9 @@ export function createHeld(
     get next() {
       return known ? Math.max(offset, top) + 1 : 0;
     },
+    get epoch() {
+      return epoch;
+    },
     listen: (run) => addTo(listeners, run),
     onGap: (run) => addTo(gapListeners, run),
     onNamed: (run) => addTo(namedListeners, run),
@@ -297,10 +312,16 @@ export function createHeld(
         if (--users === 0) linger = env.setTimer(release, lingerMs);
       };
     },
-    rewind(to, of = epoch) {
+    begin(of, at) {
+      epoch = of;
+      offset = at;
+      known = true;
+      if (status.get() === "loading") become("stale");
+      tell(listeners, "snapshot");
+    },
+    rewind(to) {
       if (known && to >= offset) return;
       if (known) top = Math.max(top, offset);
-      epoch = of;
       offset = to;
       known = true;
       if (asked) again();
@@ -315,10 +336,7 @@ export function createHeld(
     receive(message, [, second, third, fourth, fifth]) {
       if (message === "sync/end") {
         name(0);
-        offset = 0;
-        forget();
-        refuse(fromWireError({ code: second }), second === "deleted" ? second : "refused");
-        tell(listeners, "cleared");
+        refuse(fromWireError({ code: second }), second === "deleted" ? second : "refused", true);
         return true;
       }
       if (!isIndex(second)) return false;
@@ -353,8 +371,7 @@ export function createHeld(
 
   if (start && replica) {
     replica.restore(start[1]);
-    [epoch, offset] = start[0];
-    known = true;
+    held.begin(...start[0]);
   }
   return held;
 }

@@ -1,7 +1,7 @@
 /**
  * One client's writes in one record of a store: what changed in a turn is saved at its end, in one piece.
  *
- * A record has a head, `[scope owner session token]`, and a row per write, `[topic kind op idempotent session seq]`; one that is part of
+ * A record has a head, `[scope owner session token since]`, and a row per write, `[topic kind op idempotent session seq]`; one that is part of
  * a batch says which and of how many parts, `[… name size]`.
  * Always: a write that is on the disk without its number is not said to be kept; a record that another one has taken over is
  * not written to again.
@@ -22,6 +22,8 @@ export interface Head {
   owner: string | undefined;
   session: string;
   token: string;
+  /** When the first of its writes was made, by the wall clock; 0: the record does not say. */
+  sinceMs: number;
 }
 
 const headKey = "head";
@@ -31,10 +33,16 @@ const rows = edn();
 /** What a record tells; nothing where it is empty or not readable. */
 export function readRecord(loaded: readonly Row[]): { head: Head; writes: [key: string, write: Write][] } | undefined {
   const values = new Map(loaded.map(([key, text]) => [key, rows.unpack(text, ownBudget) as unknown[]]));
-  const [scope, owner, session, token] = values.get(headKey) ?? [];
+  const [scope, owner, session, token, since] = values.get(headKey) ?? [];
   values.delete(headKey);
   if (typeof scope !== "string" || !values.size) return undefined;
-  const head = { scope, owner: typeof owner === "string" ? owner : undefined, session: String(session), token: String(token) };
+  const head: Head = {
+    scope,
+    owner: typeof owner === "string" ? owner : undefined,
+    session: String(session),
+    token: String(token),
+    sinceMs: Number(since ?? 0),
+  };
   /** Of batches: their parts have one. */
   const receipts = new Map<string, ReceiptState>();
   const writes = [...values].map(([key, [topic, kind, op, idempotent, numberedBy, seq, batch, size]]): [string, Write] => {
@@ -103,6 +111,7 @@ export class RecordKeeper {
   }
 
   add(write: Write): void {
+    if (!this.#keys.size) this.head.sinceMs = Math.floor(this.#core.env.nowMs());
     this.#keys.set(write, String(this.#nextKey++));
     this.#dirty.add(write);
     void this.#commit();
@@ -164,8 +173,8 @@ export class RecordKeeper {
   }
 
   async #write(): Promise<void> {
-    const { scope, owner, session, token } = this.head;
-    const head = this.#keys.size ? (rows.pack([scope, owner ?? null, session, token]) as string) : "";
+    const { scope, owner, session, token, sinceMs } = this.head;
+    const head = this.#keys.size ? (rows.pack([scope, owner ?? null, session, token, sinceMs]) as string) : "";
     const saved = [...this.#dirty].map((write) => [write, this.#keys.get(write) as string, mark(write)] as const);
     const deleted = this.#deleted;
     const changes: RowChange[] = [

@@ -13,6 +13,7 @@ import { type Client, coreOf, type KindCore } from "./client.ts";
 import { type Head, RecordKeeper, readRecord } from "./outbox-record.ts";
 import { type CopyLimits, clearShelf, copyLimits, hash, type Shelf } from "./storage/shelf.ts";
 import type { OpenOutboxStore, OutboxRecord, OutboxStore } from "./storage/store.ts";
+import { keepValues } from "./storage/values.ts";
 import { rebind } from "./together.ts";
 import { type ClientWrites, type Keeper, ownerOf, type Write, writesOf } from "./writes.ts";
 
@@ -25,8 +26,10 @@ export interface ClientStorage {
 export interface OutboxOptions {
   /** Id of the user who writes before the server has said who it is. Default: whoever it will be. */
   readonly user?: string;
-  /** Of the copies of documents on this device. */
+  /** How much of what is read is kept for the next page. */
   readonly copies?: Partial<CopyLimits>;
+  /** Which topics are kept for the next page, of kinds that have a value. Default: all that are read. */
+  readonly keeps?: (topic: string, kind: string) => boolean;
 }
 
 /** What a dead client left. */
@@ -58,7 +61,7 @@ function createOutbox(
   core: KindCore,
   store: OutboxStore,
   scope: string,
-  { user, copies }: OutboxOptions,
+  { user, copies, keeps = () => true }: OutboxOptions,
   twin: () => Client,
 ): Keeper {
   const { env } = core;
@@ -79,7 +82,8 @@ function createOutbox(
     if (!record) throw new SyncError("conflict", "A record that was just named is taken.");
     return record;
   };
-  const newRecord = (): RecordKeeper => new RecordKeeper(core, { scope, owner: user, session: "", token: "" }, claimOwn);
+  const newRecord = (): RecordKeeper =>
+    new RecordKeeper(core, { scope, owner: user, session: "", token: "", sinceMs: 0 }, claimOwn);
   let own = newRecord();
 
   /** Who the server says that this is. */
@@ -184,19 +188,27 @@ function createOutbox(
   client.on("connect", welcomed);
   client.on("resume", welcomed);
 
+  let isCleared = false;
+  const finishing: Promise<unknown>[] = [];
   const shelf: Shelf = {
     opening,
     scope,
     limits: { ...copyLimits, ...copies },
     counts: { evicted: 0, tooLarge: 0, damaged: 0 },
+    keeps,
     get owner() {
       return owner ?? user;
     },
     get isOver() {
       return isOver;
     },
+    get isCleared() {
+      return isCleared;
+    },
+    finish: (work) => void finishing.push(work),
   };
 
+  keepValues(core, shelf);
   const keeper: Keeper = {
     shelf,
     get isKeeping() {
@@ -214,9 +226,10 @@ function createOutbox(
       return isOurs;
     },
     drop: (write) => own.drop(write),
-    async end(discard, clears) {
+    async end(discard, clears = false) {
       if (isOver) return;
       isOver = true;
+      isCleared = clears;
       if (looking) env.clearTimer(looking);
       env.clearTimer(timeout);
       const waiting = interrupt ? left.slice(1) : left;
@@ -225,6 +238,7 @@ function createOutbox(
         interrupt?.(discard),
         ...waiting.map(({ head, record }) => (discard && head.owner === (owner ?? user) ? record.remove() : record.release())),
       ]);
+      await Promise.all(finishing);
       const open = await opening.catch(() => undefined);
       try {
         if (open && clears && shelf.owner !== undefined) await clearShelf(open, scope, shelf.owner, discard);
@@ -242,7 +256,7 @@ function createOutbox(
   return keeper;
 }
 
-/** Records that nobody alive has. */
+/** Records that nobody alive has, the oldest first. */
 async function claimLeft(open: OpenOutboxStore, prefix: string, scope: string): Promise<Left[]> {
   const found: Left[] = [];
   for (const id of await open.list(prefix)) {
@@ -253,7 +267,7 @@ async function claimLeft(open: OpenOutboxStore, prefix: string, scope: string): 
     else if (read.head.scope !== scope) await record.release();
     else found.push({ ...read, record, isShown: false });
   }
-  return found;
+  return found.sort((a, b) => a.head.sinceMs - b.head.sinceMs);
 }
 
 /** Brings what a dead client left to its end, over a line of its own. Returns how to break it off. */

@@ -45,7 +45,7 @@ export interface ClientStore<State, M> extends ValueHandle<State> {
 /** A call of this page. */
 interface OwnCall {
   receipt?: Receipt | undefined;
-  /** Snapshots there had been when the line broke that it was sent over: a later one may have it. */
+  /** Snapshots there had been when one was on its way that may have it. */
   sentBefore?: number;
 }
 
@@ -214,7 +214,7 @@ export function store<State, M>(
     const [name, input, id] = readCall(op);
     whenConfirmed(held, receipt, () => settle(id));
     /** Snapshots there were while it was not sent: they do not have it. */
-    let sentAfter = -1;
+    let sentAfter = 0;
     return {
       call: [name, check(name, input), id],
       context: contextNow(),
@@ -226,11 +226,9 @@ export function store<State, M>(
   };
   if (!shares.has(held)) {
     shares.set(held, shared);
-    core.join({
-      receive: () => false,
-      lost() {
-        for (const own of unanswered) if (own.receipt?.status === "sent") own.sentBefore ??= replica.snapshots;
-      },
+    // A state is on its way, and with it perhaps what was sent; not what will be.
+    held.onGap(() => {
+      for (const own of unanswered) if (own.receipt?.status === "sent") own.sentBefore ??= replica.snapshots;
     });
     writes.unanswered.present(topic, {
       adopt(made) {

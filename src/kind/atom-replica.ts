@@ -20,6 +20,7 @@ export function createAtomReplica<T>(): Replica<T, Steps> {
     restore(snapshot) {
       value = snapshot as T;
     },
+    snapshot: () => value,
     clear() {
       value = undefined;
     },

@@ -37,7 +37,10 @@ export interface Replica<Value, Entry> {
    * Throws SyncError `invalid` for an entry that breaks a guard, and leaves the state as it was.
    */
   apply(entry: Entry, offset: number): void;
-  restore(snapshot: Snapshot): void;
+  /** `isOlder`: as this device had it, perhaps from before writes that are not answered yet. */
+  restore(snapshot: Snapshot, isOlder?: boolean): void;
+  /** What `restore` takes: the state without what is pending. Without it, nothing is kept on a device. */
+  snapshot?(): Snapshot;
   /** Forgets everything: the topic ended or its grant was taken back. */
   clear(): void;
 }

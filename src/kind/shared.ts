@@ -149,6 +149,7 @@ export function createSharedReplica(): SharedReplica {
       next.load(snapshot);
       tree = next;
     },
+    snapshot: () => tree?.snapshot(),
     clear() {
       tree = undefined;
     },

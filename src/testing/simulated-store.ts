@@ -37,9 +37,10 @@ export class SimulatedStore implements OutboxStore {
     this.#holders.clear();
   }
 
-  /** All that is kept, as text. */
+  /** What waits to be sent, as text. */
   get text(): string {
-    return [...this.#records.values()].flatMap((rows) => [...rows.values()]).join("\n");
+    const outboxes = [...this.#records].filter(([id]) => !/^(copy|ids)-|^copies$/.test(id));
+    return outboxes.flatMap(([, rows]) => [...rows.values()]).join("\n");
   }
 
   #put(id: string, changes: readonly RowChange[]): void {

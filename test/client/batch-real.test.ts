@@ -28,7 +28,7 @@ const storages: readonly (readonly [name: string, open: (path: string) => Storag
 
 test.each(storages)("BATCH2 and BATCH5 in %s a batch is stored, or rejected, in all topics", async (_, storage) => {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-batch-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 20 }));
   const start = () => {
     const sync = createServer({ storage: storage(path) });
     const accounts = serveShared(sync, account);

@@ -21,7 +21,7 @@ const script = childProgram(new URL("outbox-child.ts", import.meta.url));
 
 async function newFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-outbox-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 20 }));
   return path;
 }
 

@@ -32,6 +32,8 @@ export class MemoryDisk {
   fault: Error | undefined;
   /** Opening waits for it. */
   opening: Promise<void> = Promise.resolve();
+  /** Reading a record whoever has it waits for it. */
+  reading: Promise<void> = Promise.resolve();
   saves = 0;
 
   /** The same rows, held by nobody. */
@@ -86,7 +88,10 @@ export class MemoryDisk {
         own.add(holder);
         return record(id, holder);
       },
-      read: async (id, key) => [...(this.records.get(id) ?? [])].filter(([found]) => key === undefined || found === key),
+      read: async (id, key) => {
+        await this.reading;
+        return [...(this.records.get(id) ?? [])].filter(([found]) => key === undefined || found === key);
+      },
       swap: async (id, key, value, changes) => {
         if (isDead) throw new SyncError("closed");
         if (this.fault) throw this.fault;

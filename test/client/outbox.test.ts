@@ -139,6 +139,40 @@ test("OUTBOX11 what is written meanwhile comes behind what was left for its topi
   expect([world.stored, receipt.status, second.errors]).toEqual([[1, 2, 3], "stored", []]);
 });
 
+test("OUTBOX11 of what several dead tabs left, what is older is sent first, whatever their records are called", async () => {
+  const world = createOutboxWorld();
+  const disk = new MemoryDisk();
+  const tabs = Array.from({ length: 4 }, () => world.tab(disk));
+  await world.advance(10);
+  for (const tab of tabs) tab.offline();
+  for (const [index, tab] of tabs.entries()) {
+    tab.room.publish("said", `first of ${index}`);
+    await world.advance(10);
+  }
+  // One of them had nothing left for a while, and is the newest then.
+  const [late] = tabs;
+  if (late) {
+    late.lies.refuse = false;
+    late.client.reconnect();
+    await world.advance(1000);
+    late.offline();
+    late.room.publish("said", "last of 0");
+  }
+  await world.advance(10);
+  for (const tab of tabs) tab.kill();
+  // The store lists them in another order.
+  const shuffled = [...disk.records].reverse();
+  disk.records.clear();
+  for (const [id, rows] of shuffled) disk.records.set(id, rows);
+  const next = world.tab(disk);
+  await world.advance(1000);
+  expect([world.stored, next.pending, next.errors]).toEqual([
+    ["first of 0", "first of 1", "first of 2", "first of 3", "last of 0"],
+    0,
+    [],
+  ]);
+});
+
 test("OUTBOX12 tabs that live keep their own; what is left by one that dies later is found by another", async () => {
   const world = createOutboxWorld();
   const disk = new MemoryDisk();

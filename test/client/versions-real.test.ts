@@ -61,7 +61,7 @@ const soon = (run: () => unknown): Promise<unknown> => vi.waitFor(run, { timeout
 
 async function newFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "sente-sync-versions-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 20 }));
   return path;
 }
 

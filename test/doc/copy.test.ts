@@ -1,6 +1,6 @@
 /** The copy of a document on a device: shown before the server speaks, resumed, replaced, taken away. */
-import { signOut, syncStatus } from "sente-sync/client";
-import { doc as clientDoc, copyCounts } from "sente-sync/doc";
+import { copyCounts, signOut, syncStatus } from "sente-sync/client";
+import { doc as clientDoc } from "sente-sync/doc";
 import { expect, test } from "vitest";
 import { copiesOf, createDeviceWorld, type DevicePage } from "./device-world.ts";
 import { notes } from "./world.ts";
@@ -213,6 +213,26 @@ test("DOC37 what may not be read any more is not shown, and not kept", async () 
   expect([...shown(second), second.note.status.get(), copiesOf(world.disk)]).toEqual(["", "nothing", false, "refused", []]);
   second.kill();
   expect((await world.open({ offline: true })).text).toBe("");
+});
+
+test("DOC37 what may not be read any more takes the documents within it along", async () => {
+  let may = true;
+  const world = createDeviceWorld({ authorize: ({ action }) => action !== "read" || may });
+  const first = await world.open();
+  first.type(0, "secret");
+  const within = clientDoc(first.client, "notes/1/@sub/inner");
+  within.doc.getText("text").insert(0, "also secret");
+  const other = clientDoc(first.client, notes({ id: "10" }));
+  other.doc.getText("text").insert(0, "of another");
+  await world.advance(3000);
+  expect(copiesOf(world.disk).filter((row) => row.includes("notes/1"))).toHaveLength(3);
+  first.kill();
+  may = false;
+  const second = await world.open();
+  await world.advance(3000);
+  expect(second.note.status.get()).toBe("refused");
+  expect(copiesOf(world.disk).filter((row) => /notes\/1[/"]/.test(row))).toEqual([]);
+  expect(copiesOf(world.disk).filter((row) => row.includes("notes/10"))).toHaveLength(1);
 });
 
 test("DOC37 what is deleted is deleted here, too", async () => {

@@ -25,6 +25,7 @@ const rareStates: readonly (readonly [title: string, state: string, atLeast: num
   ["DURABLE9 mail came for a user who never came", "mail for a user who never came", 50],
   ["DURABLE9 a message was rejected by a failing disk", "a message rejected with read-only", 10],
   ["DURABLE11 a mark was taken back", "a mark taken back", 5],
+  ["COPY1 a page showed what an earlier one had read", "a page that showed what an earlier one had read", 20],
   ["IDLE2 a topic was let go, and came back", "a topic that was let go", 40],
 ];
 

@@ -82,7 +82,7 @@ const bugs: readonly Bug[] = [
     "DURABLE15 calls are run again without the oldest",
     "store",
     {
-      file: "src/kind/store-replica.ts",
+      file: "src/kind/optimistic.ts",
       text: "[...adopted.values(), ...proposed.values()]",
       instead: "[...adopted.values(), ...[...proposed.values()].slice(1)]",
     },
@@ -90,7 +90,7 @@ const bugs: readonly Bug[] = [
   [
     "DURABLE15 an entry is shown beside its call",
     "store",
-    { file: "src/kind/store-replica.ts", text: "      drop(id);\n      isStale = true;", instead: "      isStale = true;" },
+    { file: "src/kind/optimistic.ts", text: "      drop(id);\n      isStale = true;", instead: "      isStale = true;" },
   ],
   [
     "DURABLE12 a call that the server rejected stays on the screen",
@@ -122,6 +122,15 @@ const bugs: readonly Bug[] = [
       file: "src/kind/store-authority.ts",
       text: "? ahead.to : applyPatch(state, entry[0] as Steps);",
       instead: "? ahead.to : state;",
+    },
+  ],
+  [
+    "COPY1 a page goes on from behind what its copy has",
+    "shared",
+    {
+      file: "src/client/storage/keeping.ts",
+      text: "held.begin(copied.epoch, copied.offset);",
+      instead: "held.begin(copied.epoch, copied.offset + 1);",
     },
   ],
 ];

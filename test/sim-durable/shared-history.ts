@@ -12,7 +12,7 @@ import { createRng, type Rng, type SimulatedClient, type SimulateOptions, type V
 import { drawLimits } from "./limits.ts";
 import { compare, lastWriteWins, readLog, textOf, type Written } from "./lww.ts";
 import { Notes } from "./notes.ts";
-import { clockJumpsMs, StateChecker } from "./state-checker.ts";
+import { clockJumpsMs, copyShown, StateChecker } from "./state-checker.ts";
 
 interface Card {
   text?: string;
@@ -97,7 +97,8 @@ class SharedPage {
       for (const { op, code } of list) for (const tag of tagsOf(op)) model.checker.refused(tag, code);
     });
     this.board = clientShared(client, boardRef, { coalesceMs });
-    this.board.listen((value) => {
+    this.board.listen((value, { cause }) => {
+      if (cause === "snapshot" && this.board.status.get() === "stale") model.notes.reached(copyShown);
       if (value) this.#look(value);
     });
     // Before the line is there.

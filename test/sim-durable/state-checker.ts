@@ -144,5 +144,8 @@ export class StateChecker {
   }
 }
 
+/** A rare state. */
+export const copyShown = "a page that showed what an earlier one had read";
+
 /** How far a page's clock jumps. */
 export const clockJumpsMs: readonly number[] = [...skewsMs.slice(2), -10_000, 30_000];

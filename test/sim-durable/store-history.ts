@@ -13,7 +13,7 @@ import { applyPatch, type Steps } from "../../src/kind/patch.ts";
 import { drawLimits } from "./limits.ts";
 import { textOf } from "./lww.ts";
 import { Notes } from "./notes.ts";
-import { clockJumpsMs, StateChecker } from "./state-checker.ts";
+import { clockJumpsMs, copyShown, StateChecker } from "./state-checker.ts";
 
 interface State {
   /** How many calls it has taken: one for each that is in `calls`. */
@@ -101,7 +101,8 @@ class StorePage {
       for (const tag of model.checker.unanswered(page.name, "sent")) this.#certain.delete(tag);
     });
     this.tally = openTally(client);
-    this.tally.listen((value) => {
+    this.tally.listen((value, { cause }) => {
+      if (cause === "snapshot" && this.tally.status.get() === "stale") model.notes.reached(copyShown);
       if (value) this.#look(value);
     });
     // Before the line is there.

@@ -1,23 +1,19 @@
 /**
  * What this device has of one document: a copy that is shown before the server has said anything, and client ids.
  *
- * The subscription waits until the copy is here, while there is a line for at most `waitMs`; then it goes on from the copy's position, or
- * without it.
- * Always: what is shown from here is this user's; where the server says that it may not be read, it is neither shown nor kept any more.
+ * Always: as storage/keeping.ts says; an id is another's or this page's, never both.
  * Rules: docs/protocol/doc.md DOC34-DOC42.
  */
 import * as Y from "yjs";
-import type { Timer } from "../../core/env.ts";
-import { isSyncError, type SyncError } from "../../core/errors.ts";
+import type { SyncError } from "../../core/errors.ts";
+import { readEntry, readSnapshot } from "../../kind/doc/authority.ts";
+import { readOwners } from "../../kind/doc/version.ts";
 import type { KindCore } from "../client.ts";
 import type { Held } from "../held.ts";
+import type { Copied, Stretch } from "../storage/copy.ts";
+import { createKeeping } from "../storage/keeping.ts";
 import type { Shelf } from "../storage/shelf.ts";
-import type { OpenOutboxStore } from "../storage/store.ts";
-import { type Copied, DocCopy, type Stretch } from "./copy.ts";
 import { DocIds } from "./ids.ts";
-
-/** With a line, a subscription waits for the copy for so long. */
-const waitMs = 1000;
 
 /** The document, as its device sees it. */
 export interface DeviceHost {
@@ -48,55 +44,7 @@ export interface Device {
 
 export function createDevice(host: DeviceHost, shelf: Shelf): Device {
   const { core, topic, held } = host;
-  const { env } = core;
-  /** Whose copy and ids these are. */
-  let owner: string | undefined;
-  let copy: DocCopy | undefined;
   let ids: DocIds | undefined;
-  /** Of what is read; unknown until the next subscription where it changed in between. */
-  let epoch: string | undefined;
-
-  /** What was there before its epoch was known: rendered by a server. */
-  let early: Stretch | undefined;
-  let timer: Timer | undefined;
-
-  /** The subscription goes on. */
-  const proceed = (): void => {
-    if (timer !== undefined) env.clearTimer(timer);
-    timer = undefined;
-    if (!held.isWaiting) return;
-    held.isWaiting = false;
-    held.use(false)();
-  };
-  const proceedSoon = (): void => {
-    if (held.isWaiting) timer ??= env.setTimer(proceed, waitMs);
-  };
-
-  const open = async (whose: string): Promise<void> => {
-    owner = whose;
-    if (core.facts.welcome) proceedSoon();
-    // Where it fails, its outbox says so.
-    const store = await shelf.opening.catch(() => undefined);
-    if (owner !== whose) return;
-    if (store && !shelf.isOver) await openIn(store, whose);
-    proceed();
-  };
-
-  const openIn = async (store: OpenOutboxStore, whose: string): Promise<void> => {
-    const opened = new DocCopy(core, shelf, store, topic, whose);
-    copy = opened;
-    // Anonymous users are one to us, and many to the server.
-    if (whose) ids = new DocIds(core, shelf, store, topic, whose);
-    const copied = held.isWaiting ? await opened.load() : undefined;
-    if (copy !== opened) return;
-    if (copied && held.isWaiting) {
-      if (host.show(copied)) {
-        ({ epoch } = copied);
-        held.rewind(copied.offset, epoch);
-      } else opened.damaged();
-    }
-    look();
-  };
 
   const look = (): void => {
     const { doc } = host;
@@ -111,40 +59,24 @@ export function createDevice(host: DeviceHost, shelf: Shelf): Device {
     });
   };
 
-  /** Nothing is known of what the server has. */
-  held.isWaiting = held.next === 0;
-  if (shelf.owner !== undefined) void open(shelf.owner);
-
-  held.onGap(({ to }) => {
-    if (to === 0) epoch = undefined;
-  });
-  held.onNamed((answer) => {
-    const { at, recovered } = answer as { readonly at: readonly [string, number]; readonly recovered: boolean };
-    [epoch] = at;
-    if (early && recovered) copy?.add(epoch, early);
-    early = undefined;
-  });
-  held.status.listen((status) => {
-    if (status === "deleted" || (status === "refused" && isSyncError(held.error, "forbidden"))) copy?.forget();
-  });
-  core.join({
-    receive: () => false,
-    welcomed() {
-      const before = owner;
-      const now = shelf.owner;
-      if (now === undefined || now === before) return proceedSoon();
-      // Somebody else, who is shown nothing of the one before.
-      copy?.end();
-      ids?.end();
-      copy = ids = undefined;
-      if (before !== undefined && host.isShown) host.startOver();
-      void open(now);
+  const keeping = createKeeping({
+    core,
+    shelf,
+    held,
+    format: { topic, kind: "doc", version: 1, lengthOf: (entry) => readEntry(entry).length, join },
+    get isShown() {
+      return host.isShown;
     },
-    lost(isEnd) {
-      if (!isEnd) return;
-      proceed();
-      copy?.end();
+    show: host.show,
+    startOver: host.startOver,
+    opened(store, owner) {
+      // Anonymous users are one to us, and many to the server.
+      if (owner) ids = new DocIds(core, shelf, store, topic, owner);
+    },
+    loaded: look,
+    ended() {
       ids?.end();
+      ids = undefined;
     },
   });
 
@@ -154,14 +86,29 @@ export function createDevice(host: DeviceHost, shelf: Shelf): Device {
       if (ids) ids.leave(clientID, Y.getState(store, clientID), run);
       else run();
     },
-    took(stretch) {
-      if (epoch === undefined) early = stretch;
-      else copy?.add(epoch, stretch);
-    },
+    took: keeping.took,
     grown: look,
     replaced() {
       ids?.drop();
     },
   };
   return device;
+}
+
+/** Without what was deleted. */
+function join({ base, entries }: Copied): unknown {
+  const doc = new Y.Doc();
+  const owners = new Map(base ? readOwners(base[0]) : []);
+  doc.transact(() => {
+    for (const update of base ? readSnapshot(base[0]) : []) Y.applyUpdate(doc, update);
+    for (const entry of entries) {
+      Y.applyUpdate(doc, readEntry(entry));
+      if (Array.isArray(entry)) for (const [client, owner] of readOwners([null, [entry.slice(1)]])) owners.set(client, owner);
+    }
+  });
+  const byOwner = new Map<string, (string | number)[]>();
+  for (const [client, owner] of owners) byOwner.set(owner, [...(byOwner.get(owner) ?? [owner]), client]);
+  const update = Y.encodeStateAsUpdate(doc);
+  doc.destroy();
+  return [[update], [...byOwner.values()]];
 }

@@ -1,7 +1,6 @@
 /** `sente-sync/doc`: Yjs documents on a client. It needs the package `yjs`. */
 export type { DocVersion } from "../../kind/doc/version.ts";
 export type { Author, DiffOfParts, DiffOfValue, DiffPart, DocDiff } from "../../kind/doc/version-diff.ts";
-export { type CopyCounts, copyCounts } from "./copy-counts.ts";
 export { type ClientDoc, type DocOptions, doc } from "./doc.ts";
 export { ofOneYjs } from "./one-yjs.ts";
 export type { OpenTabLine, TabLine } from "./tab-line.ts";

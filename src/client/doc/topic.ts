@@ -15,9 +15,9 @@ import { createStore, type Readable } from "../../core/store.ts";
 import type { KindCore } from "../client.ts";
 import type { Held } from "../held.ts";
 import type { Receipt } from "../receipt.ts";
+import type { Copied } from "../storage/copy.ts";
 import { type Change, tellLocal } from "../value-handle.ts";
 import { type Write, writesOf } from "../writes.ts";
-import type { Copied } from "./copy.ts";
 import { createDevice } from "./device.ts";
 import { updatesOf } from "./earlier.ts";
 import { leaving } from "./leaving.ts";
@@ -210,9 +210,9 @@ function createDocTopic(
   doc.on("update", edited);
 
   /** As it was when this device last read it. */
-  function show({ epoch, snapshot, entries, from, offset }: Copied): boolean {
+  function show({ epoch, base, entries, from, offset }: Copied): boolean {
     try {
-      if (snapshot !== undefined) replica.restore(snapshot);
+      if (base) replica.restore(base[0]);
       for (const [index, entry] of entries.entries()) replica.apply(entry, from + index + 1);
       apply(replica.take().updates, remote);
     } catch (error) {
@@ -250,7 +250,8 @@ function createDocTopic(
       core.report(new SyncError("invalid", "Yjs could not read what the server sent.", { cause: error }), topic);
     }
     reached = entries.length ? last : held.next - 1;
-    device?.took({ from: reached - entries.length, offset: reached, snapshot, entries });
+    const base = snapshot === undefined ? undefined : ([snapshot] as const);
+    device?.took({ from: reached - entries.length, offset: reached, base, entries });
     if (snapshot !== undefined || reached >= target) arrived();
   };
   const arrived = (): void => {
@@ -264,11 +265,7 @@ function createDocTopic(
     if (shownFrom.get() !== "nothing") replace();
   };
   held.listen((cause) => {
-    if (cause !== "cleared") take();
-  });
-  held.status.listen((status) => {
-    // It may not be read any more, and the server said so when it was asked again.
-    if (status === "refused" && held.error?.code === "forbidden") replica.cleared?.();
+    if (cause !== "cleared" && !replica.isEmpty) take();
   });
   held.onGap(({ to }) => {
     if (to === 0 && shownFrom.get() !== "nothing") isStale = true;

@@ -4,9 +4,10 @@
  * The server makes and deletes them. What a version holds is read like a document; to look at one, to compare two and to go back is done
  * here, with that.
  * Always: going back is an edit of this client, and one step of the document's undo manager.
- * Rules: docs/protocol/doc-versions.md VDOC2, VDOC4, VDOC9, VDOC12.
+ * Rules: docs/protocol/doc-versions.md VDOC2, VDOC4, VDOC9, VDOC12, VDOC18.
  */
 import * as Y from "yjs";
+import { SyncError } from "../../core/errors.ts";
 import { readSnapshot } from "../../kind/doc/authority.ts";
 import {
   type DocVersion,
@@ -123,6 +124,7 @@ export function clientVersions(
       const version = docOf(await read(id));
       await edited.ready;
       const { doc, undoManager } = edited;
+      tryToRestore(doc, version);
       undoManager.stopCapturing();
       doc.transact(() => restoreDoc(doc, version));
       undoManager.stopCapturing();
@@ -143,4 +145,17 @@ export function clientVersions(
       await ask({ topic, what: "delete", id });
     },
   });
+}
+
+/** Throws where it cannot be done: half of it could not be taken back. */
+function tryToRestore(doc: Y.Doc, version: Y.Doc): void {
+  const trial = new Y.Doc({ guid: doc.guid });
+  try {
+    Y.applyUpdate(trial, Y.encodeStateAsUpdate(doc));
+    trial.transact(() => restoreDoc(trial, version));
+  } catch (error) {
+    throw new SyncError("unsupported", "Yjs cannot put what this version holds into a document.", { cause: error });
+  } finally {
+    trial.destroy();
+  }
 }

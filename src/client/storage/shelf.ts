@@ -1,10 +1,10 @@
 /**
- * What a client keeps beside its writes, in the same store: copies of what it has read, and the client ids of its documents.
+ * What a client keeps beside its writes, in the same store: copies of topics that it has read, and the client ids of its documents.
  *
  * The record `copies` lists the copies: a row each, `[bytes usedAtMs]`. A copy is a record that all tabs write to, by comparing its row
  * `head`; an id is one that a page has for itself.
  * Always: names tell servers and users apart; what is here of a user who signs out is deleted.
- * Rules: docs/protocol/doc.md DOC34-DOC38, docs/protocol/writes.md OUTBOX15.
+ * Rules: docs/protocol/copies.md COPY1-COPY8, docs/protocol/writes.md OUTBOX15.
  */
 import { edn } from "../../wire/edn.ts";
 import { ownBudget } from "../../wire/packer.ts";
@@ -36,13 +36,21 @@ export interface Shelf {
   readonly owner: string | undefined;
   readonly limits: CopyLimits;
   readonly counts: CopyCounts;
+  /** It is to be kept. */
+  keeps(topic: string, kind: string): boolean;
   /** The client has ended. */
   readonly isOver: boolean;
+  /** The user has signed out: nothing more is written. */
+  readonly isCleared: boolean;
+  /** Waited for before the store is closed. */
+  finish(work: Promise<unknown>): void;
 }
 
 export const copyLimits: CopyLimits = { maxCopies: 200, maxBytes: 64 * 1024 * 1024, maxCopyBytes: 16 * 1024 * 1024 };
 
 export const headKey = "head";
+/** Where a copy's head says of which topic it is. */
+const topicAt = 3;
 const index = "copies";
 const maxTries = 8;
 const rows = edn();
@@ -105,6 +113,17 @@ export async function listCopy(
 export async function unlistCopy(open: OpenOutboxStore, id: string): Promise<void> {
   await wipe(open, id);
   await list(open, id, null);
+}
+
+/** Deletes the copies whose topics begin so. */
+export async function unlistBeneath(open: OpenOutboxStore, scope: string, owner: string, beginning: string): Promise<void> {
+  const prefix = shelfPrefix("copy", scope, owner);
+  for (const [id] of await open.read(index)) {
+    if (!id.startsWith(prefix)) continue;
+    const [row] = await open.read(id, headKey);
+    const topic = row && (unpackRow(row[1]) as readonly unknown[])[topicAt];
+    if (typeof topic === "string" && topic.startsWith(beginning)) await unlistCopy(open, id);
+  }
 }
 
 /** Those that a page has stay. */

@@ -1,39 +1,51 @@
 /**
- * The copy of a document on this device: what the server sent of it, as it was sent, so that a page that opens without a line shows it.
+ * The copy of a topic on this device: what the server sent of it, as it was sent, so that a page that opens without a line shows it.
  *
- *   head   [1 scope owner topic epoch offset first-row next-row bytes bytes-when-joined]
- *   7      checksum, space, [from offset snapshot [entry …]]   the entries up to offset, behind `from`; or behind a snapshot at `from`
+ *   head   [1 scope owner topic kind version epoch offset first-row next-row bytes bytes-when-joined]
+ *   7      checksum, space, [from offset base [entry …]]   the entries up to offset, behind `from`; `base`: nothing, or [state at `from`]
  *
- * All tabs that read the document write it; each appends what the copy lacks, as its head says in the moment of writing.
+ * All tabs that read the topic write it; each appends what the copy lacks, as its head says in the moment of writing.
  * Always: the head claims no more than the rows hold; what is not stored on the server is not in it; one that is not what was written is
  * deleted and reported.
- * Rules: docs/protocol/doc.md DOC34-DOC38.
+ * Rules: docs/protocol/copies.md COPY1-COPY8.
  */
-import * as Y from "yjs";
 import type { Timer } from "../../core/env.ts";
 import { SyncError } from "../../core/errors.ts";
-import { readEntry, readSnapshot } from "../../kind/doc/authority.ts";
-import { readOwners } from "../../kind/doc/version.ts";
 import type { KindCore } from "../client.ts";
-import { hash, headKey, listCopy, packRow, type Shelf, shelfPrefix, unlistCopy, unpackRow } from "../storage/shelf.ts";
-import type { OpenOutboxStore, Row, RowChange } from "../storage/store.ts";
+import { hash, headKey, listCopy, packRow, type Shelf, shelfPrefix, unlistBeneath, unlistCopy, unpackRow } from "./shelf.ts";
+import type { OpenOutboxStore, Row, RowChange } from "./store.ts";
 
 /** What follows `from`, up to `offset`. */
 export interface Stretch {
   readonly from: number;
   readonly offset: number;
-  /** The document at `from`; undefined: none, and at 0 none is needed. */
-  readonly snapshot: unknown;
+  /** The state at `from`; undefined: it is not in here, and at 0 none is needed. */
+  readonly base: readonly [state: unknown] | undefined;
   readonly entries: readonly unknown[];
 }
 
-/** The document at a position. */
+/** The topic at a position. */
 export interface Copied extends Stretch {
   readonly epoch: string;
 }
 
+/** Of which topic, and what its kind knows. */
+export interface CopyFormat {
+  readonly topic: string;
+  readonly kind: string;
+  /** That of what was read: copies of others are not used. */
+  readonly version: number;
+  /** The same as one state. */
+  join(copied: Copied): unknown;
+  /** What was read, as one state; with it, what waits is bounded by its number. */
+  state?(): unknown;
+  /** Characters, about: what waits is bounded by their sum. */
+  lengthOf?(entry: unknown): number;
+}
+
 interface Head {
   readonly text: string;
+  readonly version: number;
   readonly epoch: string;
   readonly offset: number;
   readonly first: number;
@@ -48,17 +60,19 @@ const format = 1;
 const writeMs = 500;
 const retryMs = 5000;
 const maxTries = 4;
+/** Where more waits, it is the state as a whole that does. */
+const maxWaiting = 1000;
 /** From so many rows or bytes on, all is joined to one. */
 const maxRows = 500;
 const minJoinBytes = 256 * 1024;
 /** What the list of copies says of the size may be wrong by as much. */
 const listBytes = 64 * 1024;
 
-export class DocCopy {
+export class Copy {
   readonly #core: KindCore;
   readonly #shelf: Shelf;
   readonly #store: OpenOutboxStore;
-  readonly #topic: string;
+  readonly #format: CopyFormat;
   readonly #owner: string;
   readonly #id: string;
   #waiting: (Stretch & { readonly epoch: string }) | undefined;
@@ -73,13 +87,13 @@ export class DocCopy {
   #isOver = false;
   #hasFailed = false;
 
-  constructor(core: KindCore, shelf: Shelf, store: OpenOutboxStore, topic: string, owner: string) {
+  constructor(core: KindCore, shelf: Shelf, store: OpenOutboxStore, format: CopyFormat, owner: string) {
     this.#core = core;
     this.#shelf = shelf;
     this.#store = store;
-    this.#topic = topic;
+    this.#format = format;
     this.#owner = owner;
-    this.#id = shelfPrefix("copy", shelf.scope, owner) + hash(topic);
+    this.#id = shelfPrefix("copy", shelf.scope, owner) + hash(format.topic);
   }
 
   /** Nothing where there is none that can be used. */
@@ -87,6 +101,7 @@ export class DocCopy {
     try {
       const found = await this.#store.read(this.#id);
       if (!found.length) return undefined;
+      if (this.#isOther(found)) return undefined;
       const copied = this.#read(found);
       void this.#next(() => (copied ? this.#list() : this.#damaged()));
       return copied;
@@ -103,15 +118,20 @@ export class DocCopy {
 
   /** What was read behind that. */
   add(epoch: string, more: Stretch): void {
+    const { lengthOf = () => 0, state } = this.#format;
     const before = this.#waiting;
-    this.#waitingBytes += more.entries.reduce<number>((sum, entry) => sum + readEntry(entry).length, 0);
-    if (more.snapshot !== undefined || before?.epoch !== epoch || more.from > before.offset) {
+    this.#waitingBytes += more.entries.reduce<number>((sum, entry) => sum + lengthOf(entry), 0);
+    if (more.base || before?.epoch !== epoch || more.from > before.offset) {
       this.#waiting = { epoch, ...more };
     } else {
       const entries = [...before.entries, ...more.entries.slice(before.offset - more.from)];
       this.#waiting = { ...before, entries, offset: Math.max(before.offset, more.offset) };
     }
-    // It grows faster than the store takes it, or is too large: the next who reads the document as a whole may begin a new copy.
+    if (state && this.#waiting.entries.length > maxWaiting) {
+      const { offset } = more;
+      this.#waiting = { epoch, from: offset, offset, base: [state()], entries: [] };
+    }
+    // It grows faster than the store takes it, or is too large: the next who reads the topic as a whole may begin a new copy.
     if (this.#waitingBytes > this.#shelf.limits.maxCopyBytes) {
       this.#waiting = undefined;
       this.#waitingBytes = 0;
@@ -125,14 +145,20 @@ export class DocCopy {
     this.#waiting = undefined;
     this.#waitingBytes = 0;
     this.#head = undefined;
-    void this.#next(() => unlistCopy(this.#store, this.#id));
+    void this.#next(async () => {
+      await unlistCopy(this.#store, this.#id);
+      // What stands beneath it may be read by who may read it.
+      await unlistBeneath(this.#store, this.#shelf.scope, this.#owner, `${this.#format.topic}/@`);
+    });
   }
 
-  /** Writes no more. */
-  end(): void {
+  /** Writes what waits, and no more; `isAnothers`: not even that. */
+  async end(isAnothers: boolean): Promise<void> {
     if (this.#timer !== undefined) this.#core.env.clearTimer(this.#timer);
     this.#timer = undefined;
     this.#isOver = true;
+    if (isAnothers) this.#waiting = undefined;
+    await this.#next(() => this.#writeAll());
   }
 
   #next(run: () => Promise<void>): Promise<boolean> {
@@ -166,9 +192,9 @@ export class DocCopy {
   async #writeAll(): Promise<void> {
     for (let tries = 0; tries < maxTries; tries++) {
       const waiting = this.#waiting;
-      if (!waiting || this.#shelf.isOver) return;
+      if (!waiting || this.#shelf.isCleared) return;
       this.#head ??= await this.#readHead();
-      const next = follow(this.#head, waiting);
+      const next = follow(this.#head?.version === this.#format.version ? this.#head : undefined, waiting);
       if (next) {
         const row = packStretch(next.stretch);
         if (row.length > this.#shelf.limits.maxCopyBytes) return this.#tooLarge();
@@ -196,10 +222,10 @@ export class DocCopy {
     const first = isWhole ? key : (head?.first ?? key);
     const base = isWhole ? bytes : (head?.base ?? 0);
     const { scope } = this.#shelf;
-    const place = [scope, this.#owner, this.#topic];
-    const text = packRow([format, ...place, epoch, offset, first, key + 1, bytes, base]);
+    const { topic, kind, version } = this.#format;
+    const text = packRow([format, scope, this.#owner, topic, kind, version, epoch, offset, first, key + 1, bytes, base]);
     if (!(await this.#store.swap(this.#id, headKey, head?.text ?? null, [...changes, [headKey, text]]))) return false;
-    this.#head = { text, epoch, offset, first, next: key + 1, bytes, base };
+    this.#head = { text, version, epoch, offset, first, next: key + 1, bytes, base };
     return true;
   }
 
@@ -213,7 +239,7 @@ export class DocCopy {
 
   async #tidy(): Promise<void> {
     const head = this.#head;
-    if (!head) return;
+    if (head?.version !== this.#format.version) return;
     if (head.next - head.first > maxRows || head.bytes > head.base * 2 + minJoinBytes) await this.#join(head);
     const { bytes } = this.#head ?? head;
     if (bytes > this.#shelf.limits.maxCopyBytes) return this.#tooLarge();
@@ -232,47 +258,56 @@ export class DocCopy {
   async #join(head: Head): Promise<void> {
     const copied = this.#read(await this.#store.read(this.#id));
     if (copied?.epoch !== head.epoch || copied.offset !== head.offset) return;
-    const row = packStretch(joined(copied));
+    const { offset } = head;
+    const row = packStretch({ from: offset, offset, base: [this.#format.join(copied)], entries: [] });
     if (!(await this.#save(head.epoch, head.offset, row, true))) this.#head = undefined;
   }
 
   #headOf(text: string): Head | undefined {
     const value = readable(() => unpackRow(text)) as unknown[];
     if (!Array.isArray(value)) return undefined;
-    const [is, scope, owner, topic, epoch, ...numbers] = value;
-    const isOurs = is === format && scope === this.#shelf.scope && owner === this.#owner && topic === this.#topic;
-    if (!isOurs || typeof epoch !== "string" || numbers.length !== 5 || !numbers.every((number) => Number.isSafeInteger(number)))
-      return undefined;
+    const [is, scope, owner, topic, kind, version, epoch, ...numbers] = value;
+    const isPlace = scope === this.#shelf.scope && owner === this.#owner && topic === this.#format.topic;
+    if (is !== format || !isPlace || kind !== this.#format.kind || typeof epoch !== "string") return undefined;
+    if (numbers.length !== 5 || ![version, ...numbers].every((number) => Number.isSafeInteger(number))) return undefined;
     const [offset, first, next, bytes, base] = numbers as [number, number, number, number, number];
-    return { text, epoch, offset, first, next, bytes, base };
+    return { text, version: version as number, epoch, offset, first, next, bytes, base };
+  }
+
+  /** It is of another version, and stays until this one is read as a whole. */
+  #isOther(found: readonly Row[]): boolean {
+    const head = this.#headOf(new Map(found).get(headKey) ?? "");
+    return head !== undefined && head.version !== this.#format.version;
   }
 
   #read(found: readonly Row[]): Copied | undefined {
     const values = new Map(found);
     const head = this.#headOf(values.get(headKey) ?? "");
     if (!head || head.next - head.first !== found.length - 1) return undefined;
-    let snapshot: unknown;
+    let base: Stretch["base"];
     let offset = 0;
     const entries: unknown[] = [];
     for (let key = head.first; key < head.next; key++) {
       const stretch = readStretch(values.get(String(key)) ?? "");
-      const isWhole = stretch?.snapshot !== undefined || stretch?.from === 0;
-      if (!stretch || (key === head.first ? !isWhole : stretch.snapshot !== undefined || stretch.from !== offset))
-        return undefined;
-      if (key === head.first) ({ snapshot } = stretch);
+      const isWhole = stretch?.base !== undefined || stretch?.from === 0;
+      if (!stretch || (key === head.first ? !isWhole : stretch.base || stretch.from !== offset)) return undefined;
+      if (key === head.first) ({ base } = stretch);
       entries.push(...stretch.entries);
       offset = stretch.offset;
     }
     if (offset !== head.offset) return undefined;
     this.#head = head;
-    return { epoch: head.epoch, from: offset - entries.length, offset, snapshot, entries };
+    return { epoch: head.epoch, from: offset - entries.length, offset, base, entries };
   }
 
   async #damaged(): Promise<void> {
     this.#shelf.counts.damaged++;
     this.#head = undefined;
     await unlistCopy(this.#store, this.#id);
-    this.#core.report(new SyncError("damaged", "The copy on this device is not what was written; it was deleted."), this.#topic);
+    this.#core.report(
+      new SyncError("damaged", "The copy on this device is not what was written; it was deleted."),
+      this.#format.topic,
+    );
   }
 
   async #tooLarge(): Promise<void> {
@@ -295,7 +330,7 @@ function follow(
   head: Head | undefined,
   waiting: Stretch & { readonly epoch: string },
 ): { stretch: Stretch; isWhole: boolean } | undefined {
-  const isWhole = waiting.snapshot !== undefined || waiting.from === 0;
+  const isWhole = waiting.base !== undefined || waiting.from === 0;
   if (head?.epoch !== waiting.epoch) return isWhole ? { stretch: waiting, isWhole } : undefined;
   if (head.offset >= waiting.offset) return undefined;
   if (head.offset >= waiting.from) return { stretch: behind(waiting, head.offset), isWhole: false };
@@ -305,29 +340,11 @@ function follow(
 /** What of it comes behind that offset. */
 function behind<S extends Stretch>(stretch: S, offset: number): S {
   if (offset < stretch.from) return stretch;
-  return { ...stretch, from: offset, snapshot: undefined, entries: stretch.entries.slice(offset - stretch.from) };
+  return { ...stretch, from: offset, base: undefined, entries: stretch.entries.slice(offset - stretch.from) };
 }
 
-/** The same as one snapshot, without what was deleted. */
-function joined({ snapshot, entries, offset }: Copied): Stretch {
-  const doc = new Y.Doc();
-  const owners = new Map(snapshot === undefined ? [] : readOwners(snapshot));
-  doc.transact(() => {
-    for (const update of snapshot === undefined ? [] : readSnapshot(snapshot)) Y.applyUpdate(doc, update);
-    for (const entry of entries) {
-      Y.applyUpdate(doc, readEntry(entry));
-      if (Array.isArray(entry)) for (const [client, owner] of readOwners([null, [entry.slice(1)]])) owners.set(client, owner);
-    }
-  });
-  const byOwner = new Map<string, (string | number)[]>();
-  for (const [client, owner] of owners) byOwner.set(owner, [...(byOwner.get(owner) ?? [owner]), client]);
-  const update = Y.encodeStateAsUpdate(doc);
-  doc.destroy();
-  return { from: offset, offset, snapshot: [[update], [...byOwner.values()]], entries: [] };
-}
-
-function packStretch({ from, offset, snapshot, entries }: Stretch): string {
-  const text = packRow([from, offset, snapshot ?? null, entries]);
+function packStretch({ from, offset, base, entries }: Stretch): string {
+  const text = packRow([from, offset, base ?? null, entries]);
   return `${checksum(text)} ${text}`;
 }
 
@@ -336,10 +353,10 @@ function readStretch(row: string): Stretch | undefined {
   const text = row.slice(at + 1);
   if (at < 0 || row.slice(0, at) !== checksum(text)) return undefined;
   const value = readable(() => unpackRow(text));
-  const [from, offset, snapshot, entries] = (Array.isArray(value) ? value : []) as unknown[];
+  const [from, offset, base, entries] = (Array.isArray(value) ? value : []) as unknown[];
   if (typeof from !== "number" || typeof offset !== "number" || !Array.isArray(entries)) return undefined;
   if (from + entries.length !== offset) return undefined;
-  return { from, offset, snapshot: snapshot ?? undefined, entries };
+  return { from, offset, base: Array.isArray(base) ? [base[0]] : undefined, entries };
 }
 
 function readable(read: () => unknown): unknown {

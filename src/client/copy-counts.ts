@@ -1,10 +1,10 @@
 /**
- * What became of the copies of a client's documents on this device.
- * Rules: docs/protocol/doc.md DOC39.
+ * What became of a client's copies on this device.
+ * Rules: docs/protocol/copies.md COPY8.
  */
-import { coreOf } from "../client.ts";
-import type { CopyCounts } from "../storage/shelf.ts";
-import { writesOf } from "../writes.ts";
+import { coreOf } from "./client.ts";
+import type { CopyCounts } from "./storage/shelf.ts";
+import { writesOf } from "./writes.ts";
 
 export type { CopyCounts };
 
