@@ -40,6 +40,7 @@ export * from "./core/register.ts";
 export { type InputOf, type OutputOf, type Schema, type } from "./core/schema.ts";
 export { BigDecimal, Char, Keyword, keyword, List, Ratio, Sym, Tagged, Uuid } from "./core/values.ts";
 export type { Migration, Migrations, Versioned, VersionGap } from "./core/versions.ts";
+export { defineTopic, type OwnShape } from "./kind/define-topic.ts";
 export { orderBetween } from "./kind/order.ts";
 // The boundaries, for packers, transports and storages of one's own.
 export type {

@@ -25,6 +25,7 @@ const table: readonly (readonly [title: string, names: readonly string[]])[] = [
       "inbox",
       "shared-state",
       "mutations",
+      "own-kinds",
       "forms",
       "documents",
       "document-versions",
@@ -32,7 +33,10 @@ const table: readonly (readonly [title: string, names: readonly string[]])[] = [
       "presenter",
     ],
   ],
-  ["When it matters", ["permissions", "offline", "undo", "batches", "queues", "durability", "versions", "testing"]],
+  [
+    "When it matters",
+    ["authentication", "permissions", "offline", "undo", "batches", "queues", "durability", "versions", "testing"],
+  ],
   ["Beside what you have", ["transports-and-packers", "clojure", "moving-from-yjs"]],
 ];
 

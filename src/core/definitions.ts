@@ -68,7 +68,8 @@ export function topicName(pattern: string, params: { readonly [name: string]: st
   return topic;
 }
 
-function define(kind: string, pattern: string, options: object): unknown {
+/** What a `define…` gives: a ref, or for a pattern with params what makes one. */
+export function define(kind: string, pattern: string, options: object): unknown {
   const { version: declared } = options as Versioned;
   const version = declared === 1 ? undefined : declared;
   if (!/(^|\/):/.test(pattern)) return { kind, topic: topicName(pattern, {}), pattern, params: {}, options, version };

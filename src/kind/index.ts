@@ -1,9 +1,8 @@
 /**
- * `sente-sync/kinds`: what a kind is, and `fold`, which makes one from two pure functions.
+ * `sente-sync/kinds`: kinds of your own. `fold` makes one from pure functions; `defineTopic` of `sente-sync` names topics of it,
+ * and `topic` of `sente-sync/server` and `sente-sync/client` serves and holds them.
  *
- * The server hosts its own kinds so far; hosting an application's comes with `store`. Its two halves can be written,
- * run and tested already.
- * Rules: docs/protocol/kinds.md KIND1-KIND7, FOLD1-FOLD5.
+ * Rules: docs/protocol/kinds.md KIND1-KIND18, FOLD1-FOLD9.
  */
-export { fold } from "./fold.ts";
+export { type Decided, type Fold, type FoldAuthority, type FoldHooks, type FoldOptions, fold } from "./fold.ts";
 export type { Authority, CatchUp, Replica, Snapshot, WriteContext } from "./kind.ts";

@@ -20,10 +20,15 @@ export const allOf = "sync/all";
 
 const idForm = /^[0-9a-f]{16,32}$/;
 
+/** What a client may name a call. */
+export function isCallId(id: unknown): id is string {
+  return typeof id === "string" && idForm.test(id);
+}
+
 /** The call that `op` is, whatever version it says at its end; throws SyncError `invalid` for what is none. */
 export function readCall(op: unknown): Call {
   const [name, input, id] = Array.isArray(op) && op.length >= 3 && op.length <= 4 ? (op as unknown[]) : [];
-  if (typeof name !== "string" || typeof id !== "string" || !idForm.test(id)) {
+  if (typeof name !== "string" || !isCallId(id)) {
     throw new SyncError("invalid", "A store takes [mutation input id].");
   }
   return [name, input, id];

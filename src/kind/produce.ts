@@ -10,6 +10,7 @@
 import type { Draft } from "immer";
 import { enableArrayMethods, enableMapSet, Immer } from "immer";
 import { SyncError } from "../core/errors.ts";
+import { isThenable } from "./thenable.ts";
 
 /** Changes the draft, or returns a new value. Its predicates (`find`, `filter`, `some`) must only read. */
 export type Recipe<T> = (draft: Draft<T>) => T | Draft<T> | void;
@@ -31,8 +32,4 @@ export function produceNext<T>(base: T, recipe: Recipe<T>): T {
     result.then(undefined, () => {});
     throw new SyncError("invalid", "A recipe must not be asynchronous: wait first, then update.");
   });
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -8,7 +8,7 @@
 import { SyncError } from "../core/errors.ts";
 import { diff } from "./diff.ts";
 import type { Steps } from "./patch.ts";
-import { isThenable } from "./produce.ts";
+import { isThenable } from "./thenable.ts";
 
 export type ViewKey = string | number | boolean | null;
 

@@ -6,10 +6,11 @@ test("the guide to the inbox: mail while away, a refusal, an answer, and what is
   const { seen } = await import("../../examples/guides/inbox.ts");
   expect(seen).toEqual({
     refused: "forbidden",
-    heard: ["invoice/paid from the server", "chat/message from ada", "lunch/proposed from ada"],
+    heard: ["invoice/paid from the server", "invoice/paid from the server", "chat/message from ada", "lunch/proposed from ada"],
+    paid: [7, 8],
     agreed: true,
-    unread: [3, 0],
-    items: 3,
+    unread: [4, 0],
+    items: 4,
   });
   expect(printed).toHaveBeenCalledWith(0, "unread");
   vi.restoreAllMocks();
