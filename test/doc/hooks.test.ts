@@ -1,6 +1,8 @@
 /** Hooks of documents at the edges: where they throw, hang, edit, or are due when the server closes. */
-import { isSyncError } from "sente-sync";
+import { isSyncError, type SyncError } from "sente-sync";
+import { doc as clientDoc } from "sente-sync/doc";
 import { yjsPeers } from "sente-sync/doc/peers";
+import { doc } from "sente-sync/doc/server";
 import { virtualClock } from "sente-sync/testing";
 import { memoryPair } from "sente-sync/transports/memory";
 import { expect, test } from "vitest";
@@ -237,4 +239,31 @@ test("DOC58 what onLoadDocument gives is looked into as a whole before it is tak
   expect(codesOf(world)).toEqual(["malformed", "gap"]);
   expect((await world.family.open({ id: "empty" })).updates).toEqual([]);
   expect(textOf(docOf((await world.family.open({ id: "whole" })).updates))).toBe("cba");
+});
+
+test("HOOK2 a document of a name whose onLoadDocument throws is opened again by the server, for the handle that is there", async () => {
+  const world = createWorld();
+  let fails = true;
+  const named = doc(world.sync, "minutes", {
+    onLoadDocument() {
+      if (fails) throw new Error("not now");
+      return undefined;
+    },
+    seed: (empty) => empty.getText("text").insert(0, "begun"),
+  });
+  const codeOf = (ready: Promise<void>): Promise<string> =>
+    ready.then(
+      () => "ready",
+      ({ code }: SyncError) => code,
+    );
+  await world.settle();
+  expect(await codeOf(named.ready)).toBe("loading");
+  expect(() => named.read(() => {})).toThrow(expect.objectContaining({ code: "loading" }));
+  fails = false;
+  await world.advance(30_000);
+  expect(await codeOf(named.ready)).toBe("ready");
+  named.transact((note) => note.getText("text").insert(5, " again"));
+  const page = clientDoc(world.client(), "minutes");
+  await world.advance(200);
+  expect(page.doc.getText("text").toString()).toBe("begun again");
 });

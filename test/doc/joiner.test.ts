@@ -1,6 +1,7 @@
 /** Compaction in another thread: the same result as here, and nothing lost of what is written meanwhile. */
 
 import type { Worker } from "node:worker_threads";
+import { SyncError } from "sente-sync";
 import type { ServerDoc } from "sente-sync/doc/server";
 import { createServer } from "sente-sync/server";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -73,6 +74,31 @@ test("VDOC14 a server in virtual time joins here, another one in its thread", as
   expect(joinerOf(coreOf(sync)).isAway(updates)).toBe(false);
 });
 
+/** A thread that never answers what is marked so, and else gives back what it was given first. */
+const hanging = `
+const { parentPort } = require("node:worker_threads");
+parentPort.on("message", ([first]) => {
+  if (first[0] !== 7) parentPort.postMessage(first);
+});`;
+
+test("VDOC19 what takes the thread too long is given up, and done nowhere; those behind it are joined", async () => {
+  const { Worker } = await import("node:worker_threads");
+  const begun: Worker[] = [];
+  const errors: unknown[] = [];
+  const start = (): Worker => {
+    const worker = new Worker(hanging, { eval: true });
+    begun.push(worker);
+    return worker;
+  };
+  const joiner = createJoiner((error) => errors.push(error), start, 4000);
+  onTestFinished(() => joiner.close());
+  const marked = (mark: number): Uint8Array[] => [new Uint8Array(70_000).fill(mark)];
+  const [bad, good, late] = [joiner.join(marked(7)), joiner.join(marked(1)), joiner.join(marked(2))];
+  await expect(bad).rejects.toMatchObject({ code: "timeout" });
+  expect([(await good)[0], (await late)[0]]).toEqual([1, 2]);
+  expect([begun.length, joiner.count, joiner.isAway(marked(1)), errors]).toEqual([2, 2, true, []]);
+});
+
 /** A document whose updates are joined as if it were elsewhere; `meanwhile` happens before they are. */
 async function compacting(
   meanwhile: (served: ServerDoc) => void,
@@ -104,6 +130,21 @@ test("VDOC15 what is written while a document is joined elsewhere is behind what
   const { served, count } = await compacting((own) => own.transact((note) => note.getText("text").insert(0, "more ")));
   expect(count).toBe(3);
   expect(docOf(served.updates).getText("text").toString()).toContain("more ");
+});
+
+test("VDOC19 a document that cannot be joined in time is told of once, and goes on as it is", async () => {
+  const world = createWorld();
+  const served = await world.family.open({ id: "1" });
+  const joiner = joinerOf(coreOf(world.sync));
+  vi.spyOn(joiner, "isAway").mockReturnValue(true);
+  const join = vi.spyOn(joiner, "join").mockRejectedValue(new SyncError("timeout", "It took too long."));
+  for (let round = 1; round < 3; round++) {
+    for (let i = 0; i < 500; i++) served.transact((note) => note.getText("text").insert(0, "x"));
+    await world.advance(40_000);
+  }
+  expect([join.mock.calls.length, world.errors.length, served.updates.length]).toEqual([1, 1, 1000]);
+  served.transact((note) => note.getText("text").insert(0, "goes on"));
+  expect(docOf(served.updates).getText("text").length).toBe(1007);
 });
 
 test("VDOC15 what was joined elsewhere is thrown away where the document was joined meanwhile", async () => {

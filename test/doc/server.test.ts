@@ -94,6 +94,22 @@ test("DOC6 a user writes under the same client id over another session", async (
   expect((await stranger.write(Y.encodeStateAsUpdate(more))).code).toBe("forbidden");
 });
 
+test("DOC6 ids that came with what a document began with are whose who writes under them first, but for the server's own", async () => {
+  const world = createWorld({ onLoadDocument: () => Y.mergeUpdates([typed(77_000, "page"), typed(1, "seed")]) });
+  const more = (clientId: number, text: string): Uint8Array => {
+    const doc = createDoc(2);
+    Y.applyUpdate(doc, typed(clientId, clientId === 1 ? "seed" : "page"));
+    doc.clientID = clientId;
+    doc.getText("text").insert(0, text);
+    return Y.encodeStateAsUpdate(doc);
+  };
+  // A page that was open while its documents moved here.
+  expect((await (await world.hostile("ada")).write(more(77_000, "still here "))).code).toBe("stored");
+  const bob = await world.hostile("bob");
+  expect((await bob.write(more(77_000, "somebody else "))).code).toBe("forbidden");
+  expect((await bob.write(more(1, "not the server "))).code).toBe("forbidden");
+});
+
 test("DOC5 what builds upon what is not there is refused with the vector to send from, and not kept", async () => {
   const world = createWorld();
   const mallory = await world.hostile();
@@ -204,6 +220,23 @@ test("DOC12 after 500 updates they are joined by themselves, off the path of the
   expect(served.read((note) => note.getText("text").length)).toBe(500);
 });
 
+test("DOC12 a document that is nearly full is joined before there is no room for more", async () => {
+  const world = createWorld({ limits: { maxBytes: 1024 * 1024 } });
+  const served = await open(world);
+  const write = (bytes: number, kept = bytes): void => {
+    served.transact((note) => note.getText("text").insert(0, "x".repeat(bytes)));
+    if (kept < bytes) served.transact((note) => note.getText("text").delete(0, bytes - kept));
+  };
+  write(600_000);
+  // Twenty times 100 kB, of which little stays.
+  for (let i = 0; i < 20; i++) {
+    write(100_000, 10);
+    await world.advance(40_000);
+  }
+  expect(served.read((note) => note.getText("text").length)).toBe(600_200);
+  expect(() => write(500_000)).toThrow(/at most/);
+});
+
 test("DOC13 the server edits in one entry, always under one client id of its own", async () => {
   const world = createWorld();
   const ada = await world.page("ada");
@@ -239,6 +272,18 @@ test("DOC13 an edit of the server that throws leaves nothing, here or elsewhere"
   served.transact((note) => note.getText("text").insert(4, "!"));
   await world.settle();
   expect([ada.text, served.read((note) => note.getText("text").toString())]).toEqual(["kept!", "kept!"]);
+});
+
+test("DOC13 an edit of the server that is over a limit leaves nothing, here or elsewhere", async () => {
+  const world = createWorld({ limits: { maxBytes: 1000 } });
+  const ada = await world.page("ada");
+  const served = await open(world);
+  served.transact((note) => note.getText("text").insert(0, "kept"));
+  expect(() => served.transact((note) => note.getText("text").insert(0, "x".repeat(2000)))).toThrow(/at most 1000 bytes/);
+  expect(served.read((note) => note.getText("text").toString())).toBe("kept");
+  served.transact((note) => note.getText("text").insert(4, "!"));
+  await world.settle();
+  expect(ada.text).toBe("kept!");
 });
 
 test("DOC14 what is edited outside `transact` is told as a fault and goes no further", async () => {

@@ -1,5 +1,5 @@
 /** Documents within documents: added, loaded, edited, refused, replaced and gone. */
-import type { ClientDoc } from "sente-sync/doc";
+import { type ClientDoc, doc as clientDoc } from "sente-sync/doc";
 import { type ServerDoc, doc as serverDoc } from "sente-sync/doc/server";
 import { createServer } from "sente-sync/server";
 import { virtualClock } from "sente-sync/testing";
@@ -223,6 +223,81 @@ test("DOC54 those who are at one are shown there, and tabs share it as any other
   chapterOf(one, "one").getText("text").insert(3, " offline");
   await world.advance(100);
   expect(textOf(chapterOf(two, "one"))).toBe("one offline");
+});
+
+/** As Yjs tells of them, whoever wrote them. */
+const autoLoaded = (guid: string): Y.Doc => new Y.Doc({ guid, autoLoad: true });
+const messages = (world: World): string[] => [...new Set(world.errors.map(({ error }) => (error as Error).message))];
+
+test("DOC63 of those that load themselves a page reads 64; the others wait for `load()`, and other topics have room", async () => {
+  const world = createWorld();
+  const [ada, bob] = [await world.page("ada"), await world.page("bob")];
+  const rich = new Y.Doc();
+  for (let i = 0; i < 300; i++) rich.getMap("chapters").set(`k${i}`, autoLoaded(`g${i}`));
+  const mallory = await world.hostile();
+  expect((await mallory.write(Y.encodeStateAsUpdate(rich))).code).toBe("stored");
+  await world.settle();
+  const synced = (): Y.Doc[] => [...bob.note.doc.getSubdocs()].filter(({ isSynced }) => isSynced);
+  expect([bob.note.doc.getSubdocs().size, synced().length]).toEqual([300, 64]);
+  expect(messages(world)).toEqual([expect.stringContaining("More than 64 documents")]);
+  const other = clientDoc(bob.client, notes({ id: "2" }));
+  await world.settle();
+  expect(other.synced.get()).toBe(true);
+
+  const waiting = [...bob.note.doc.getSubdocs()].find(({ isSynced }) => !isSynced) as Y.Doc;
+  waiting.load();
+  chapterOf(ada, "k0").getText("text").insert(0, "read");
+  await world.settle();
+  expect([waiting.isSynced, textOf(chapterOf(bob, "k0")), synced().length]).toEqual([true, "read", 65]);
+  // Those that are no longer there make room.
+  ada.note.doc.transact(() => {
+    for (let i = 0; i < 64; i++) ada.note.doc.getMap("chapters").delete(`k${i}`);
+    ada.note.doc.getMap("chapters").set("late", autoLoaded("late"));
+  });
+  await world.settle();
+  expect(chapterOf(bob, "late").isSynced).toBe(true);
+});
+
+test("DOC63 a document within itself, or two within each other, go round in no circle", async () => {
+  const world = createWorld();
+  const [ada, bob] = [await world.page("ada"), await world.page("bob")];
+  ada.note.doc.getMap("chapters").set("a", autoLoaded("a"));
+  await world.settle();
+  const within = ada.note.subdoc("a");
+  within.doc.getMap("chapters").set("a", autoLoaded("a"));
+  within.doc.getMap("chapters").set("b", autoLoaded("b"));
+  await world.settle();
+  expect(messages(world)).toEqual(["A document is not loaded within itself."]);
+  within.subdoc("b").doc.getMap("chapters").set("a", autoLoaded("a"));
+  await world.settle();
+  const carol = await world.page("carol");
+  await world.settle();
+  for (const { note } of [ada, bob, carol]) note.subdoc("a").doc.getText("text").insert(0, "x");
+  await world.settle();
+  for (const { note } of [ada, bob, carol]) expect(textOf(note.subdoc("a").doc)).toBe("xxx");
+  expect(messages(world)).toEqual(["A document is not loaded within itself."]);
+});
+
+test("DOC66 what the server opened within a document is let go once it was released, or the outer document is", async () => {
+  const world = createWorld({}, { limits: { idleTopicMs: 500 } });
+  const { topics } = coreOf(world.sync);
+  const loaded = (): boolean[] => ["a", "b"].map((guid) => topics.opened(`notes/1/@sub/${guid}`) !== undefined);
+  const outer = await world.family.open({ id: "1" });
+  const first = await outer.subdocument("a");
+  await outer.subdocument("a");
+  await outer.subdocument("b");
+  outer.releaseSubdocument("a");
+  await world.advance(5000);
+  expect(loaded()).toEqual([true, true]);
+  outer.releaseSubdocument("a");
+  // Once too often is no other's.
+  outer.releaseSubdocument("a");
+  await world.advance(5000);
+  expect(loaded()).toEqual([false, true]);
+  expect(() => first.read(textOf)).toThrow(/closed|let go/);
+  world.family.release({ id: "1" });
+  await world.advance(5000);
+  expect(loaded()).toEqual([false, false]);
 });
 
 function updateOf(words: string): Uint8Array {

@@ -219,6 +219,41 @@ test("DOC4 values are at most 64 deep, keys at most 1,024 bytes, parts at most 1
   expect(made((_, doc) => doc.getArray("list").push(Array.from({ length: 100_001 }, () => null)))).toBe("too-large");
 });
 
+test("DOC4 nothing is named `__proto__`, however it is spelled, and a document within has options that Yjs makes of it", () => {
+  const bytes = (words: string): number[] => {
+    const encoded = new TextEncoder().encode(words);
+    return [encoded.length, ...encoded];
+  };
+  const root = [1, ...bytes("map")];
+  const update = (kind: number, ...content: number[]): Uint8Array =>
+    Uint8Array.from([1, 1, 77, 0, kind | 32, ...root, ...bytes("key"), ...content, 0]);
+  const code = (given: Uint8Array): string => {
+    try {
+      judgeUpdate(given, new Map());
+      return "taken";
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  expect(code(update(5, ...bytes('{"a":"\\u0041"}')))).toBe("taken");
+  for (const key of ["__proto__", "__pr\\u006fto__", "\\u005f_proto__"]) {
+    expect(code(update(5, ...bytes(`{"a":[{"${key}":{}}]}`)))).toBe("invalid");
+  }
+  const guid = bytes("guid");
+  expect(code(update(9, ...guid, 118, 0))).toBe("taken");
+  const honest = new Y.Doc();
+  honest.getMap("map").set("key", new Y.Doc({ guid: "guid", gc: false, autoLoad: true, meta: { by: ["ada"] } }));
+  expect(code(Y.encodeStateAsUpdate(honest))).toBe("taken");
+  // Of all of these Yjs makes a document that throws: when it is read, deleted from, or written.
+  for (const value of [[126], [127], [125, 1], [119, 1, 97], [117, 0]]) {
+    expect([value, code(update(9, ...guid, ...value))]).toEqual([value, "malformed"]);
+  }
+  for (const option of ["gcFilter", "guid", "collectionid", "shouldLoad", "clientID"]) {
+    expect([option, code(update(9, ...guid, 118, 1, ...bytes(option), 125, 1))]).toEqual([option, "invalid"]);
+  }
+  expect(code(update(9, ...guid, 118, 1, ...bytes("autoLoad"), 119, 0))).toBe("invalid");
+});
+
 test("DOC4 a depth of 10,000 is refused before anything goes that deep", () => {
   const depth = 10_000;
   const any = [1, 1, 5, 0, 8, 1, 1, 116, 1, ...Array.from({ length: depth }, () => [117, 1]).flat(), 127, 0];

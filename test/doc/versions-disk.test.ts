@@ -52,3 +52,25 @@ test("VDOC17 what a disk would not delete is told, and deleted when the list is 
   expect((await after.versions.list()).map(({ name }) => name)).toEqual(["two"]);
   expect(await after.stored()).toHaveLength(1);
 });
+
+test("VDOC17 a list that a disk would not give is asked for again by the next who needs it", async () => {
+  const disk = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
+  disk.auto = true;
+  let isBroken = true;
+  const storage: typeof disk = Object.assign(Object.create(disk) as typeof disk, {
+    async open(...options: Parameters<typeof disk.open>) {
+      const log = await disk.open(...options);
+      const open: typeof log.open = (name, ...more) => {
+        if (isBroken && name.endsWith("/@versions")) throw new SyncError("read-only", "The disk does not give it.");
+        return log.open(name, ...more);
+      };
+      return { ...log, open };
+    },
+  });
+  const world = createWorld({ versions: {} }, { storage });
+  const versions = await during(world, world.family.versions({ id: "1" }));
+  await expect(during(world, versions.create("lost"))).rejects.toMatchObject({ code: "read-only" });
+  isBroken = false;
+  await during(world, versions.create("kept"));
+  expect((await during(world, versions.list())).map(({ name }) => name)).toEqual(["kept"]);
+});

@@ -126,7 +126,7 @@ test("VDOC3 versions have so many bytes and are so old at most", async () => {
 });
 
 test("VDOC4 who may read lists and looks, who may write makes and deletes, and nobody else does", async () => {
-  const may: Record<string, readonly string[]> = { ada: ["read", "write"], eve: ["read"], mallory: [] };
+  const may: Record<string, readonly string[]> = { ada: ["read", "write", "create"], eve: ["read"], mallory: [] };
   const world = createWorld({ versions: {}, authorize: ({ user, action }) => may[user.id]?.includes(action) ?? false });
   const ada = await world.page("ada");
   ada.type(0, "hello");
@@ -160,6 +160,27 @@ test("VDOC4 who may read lists and looks, who may write makes and deletes, and n
   await during(world, ada.note.versions.delete(version.id));
   await world.settle();
   expect(await during(world, eve.note.versions.ready)).toEqual([]);
+});
+
+test("VDOC4 an `authorize` that answers neither yes nor no has said no to versions, too, and is asked as about the document", async () => {
+  const asked: unknown[] = [];
+  const world = createWorld({
+    versions: {},
+    // As one that forgot to return something.
+    authorize: ({ user, action, topic, params, kind }): boolean => {
+      if (action === "read") asked.push([kind, topic, params]);
+      if (user.id === "ada") return true;
+      return undefined as never;
+    },
+  });
+  const ada = await world.page("ada");
+  ada.type(0, "secret");
+  const version = await during(world, ada.note.versions.create("first"));
+  await during(world, ada.note.versions.preview(version.id));
+  const eve = await world.page("eve");
+  expect(await codeOf(world, eve.note.versions.ready)).toBe("forbidden");
+  expect(await codeOf(world, eve.note.versions.preview(version.id))).toBe("forbidden");
+  expect(new Set(asked.map((each) => JSON.stringify(each)))).toEqual(new Set(['["doc","notes/1",{"id":"1"}]']));
 });
 
 test("VDOC4 clients make ten at once of one document, and one more each six seconds", async () => {
@@ -320,6 +341,44 @@ test("VDOC13 the server goes back as itself, in one entry", async () => {
   expect((await world.family.open({ id: "1" })).updates.length).toBe(before + 1);
   await during(world, served.restore(now.id));
   expect((await world.family.open({ id: "1" })).updates.length).toBe(before + 1);
+});
+
+test("VDOC18 nothing that somebody writes keeps anybody from comparing with what was before, and from going back to it", async () => {
+  const world = createWorld({ versions: {} });
+  const ada = await world.page("ada");
+  ada.type(0, "hello");
+  ada.note.doc.getMap("map").set("a", { b: 1 });
+  ada.note.doc.getArray("list").push([1, 2]);
+  const before = await during(world, ada.note.versions.create("before"));
+  const mallory = await world.hostile();
+  const name = (words: string): number[] => [words.length, ...new TextEncoder().encode(words)];
+  const structs = [
+    // A format, and nothing, as values; a value under a key of a list; letters and null in a tree.
+    [6 | 32, 1, ...name("map"), ...name("a"), ...name("bold"), ...name("true")],
+    [8 | 32, 1, ...name("map"), ...name("b"), 1, 127],
+    [8 | 32, 1, ...name("list"), ...name("k"), 1, 120],
+    [8, 1, ...name("list"), 2, 127, 118, 1, ...name("constructor"), 126],
+    [8, 1, ...name("text"), 1, 126],
+    [4, 1, ...name("list"), ...name("letters")],
+    [7 | 32, 1, ...name("map"), ...name("tree"), 4],
+    [8, 0, 77, 13, 2, 126, 122, 0, 0, 0, 0, 0, 0, 0, 1],
+  ];
+  expect((await mallory.write(Uint8Array.from([1, structs.length, 77, 0, ...structs.flat(), 0]))).code).toBe("stored");
+  ada.note.doc.getArray("list");
+  const after = await during(world, ada.note.versions.create("after"));
+  expect((await during(world, ada.note.versions.diff(before.id))).length).toBeGreaterThan(2);
+  expect((await during(world, (await versionsOf(world)).diff(before.id))).length).toBeGreaterThan(2);
+  const state = (): unknown => [ada.text, ada.note.doc.getMap("map").toJSON(), ada.note.doc.getArray("list").toJSON()];
+  const asItWas = ["hello", { a: { b: 1 } }, [1, 2]];
+  await during(world, ada.note.versions.restore(before.id));
+  expect(state()).toEqual(asItWas);
+  // To what Yjs would not take of anybody one goes as a whole, or not at all.
+  await during(world, ada.note.versions.restore(after.id)).catch(() => {});
+  await during(world, (await versionsOf(world)).restore(after.id)).catch(() => {});
+  await during(world, (await versionsOf(world)).restore(before.id));
+  await world.settle();
+  expect(state()).toEqual(asItWas);
+  expect(world.errors).toEqual([]);
 });
 
 test("VDOC1 a document without versions says so", async () => {

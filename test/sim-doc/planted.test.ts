@@ -42,7 +42,7 @@ const bugs: readonly (readonly [bug: string, patch: Patch])[] = [
   [
     "joined updates lack the newest",
     {
-      file: "src/server/doc/doc.ts",
+      file: "src/server/doc/compaction.ts",
       text: "joined(all.slice(0, updates))",
       instead: "joined(all.slice(0, updates - 1))",
     },

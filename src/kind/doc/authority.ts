@@ -5,11 +5,12 @@
  * client ids, `[update owner client …]`.
  * Always: what is decided is integrated at once and as a whole by every document that has what came before; what is rejected leaves no
  * trace; the same structs are never logged twice.
- * Rules: docs/protocol/doc.md DOC3-DOC12.
+ * Rules: docs/protocol/doc.md DOC3-DOC12, DOC64, DOC65.
  */
 import { SyncError } from "../../core/errors.ts";
 import { type Bucket, createBucket, type Rate, take } from "../../tail/bucket.ts";
 import { judgeUpdate } from "./judge.ts";
+import { type Placed, Places, saysPlace } from "./places.ts";
 import { trimUpdate } from "./trim.ts";
 import { advance, type StateVector } from "./vector.ts";
 
@@ -36,6 +37,9 @@ export const docLimits: DocLimits = {
 /** Owners whose claims are counted; beyond it, those of the one that claimed longest ago begin anew. */
 const maxClaiming = 1000;
 
+/** Up to there client ids are the server's: a seed is written under one of them, and no page draws one. */
+const maxSeedClient = 255;
+
 /** Whose the server's own client ids are. */
 export const serverOwner = "";
 /** Whose those of anonymous peers of y-websocket and Hocuspocus are: nothing tells one from another. */
@@ -46,12 +50,13 @@ export class DocAuthority {
   #bytes = 0;
   /** What the first `#scanned` updates add up to: of what was loaded it is made when it is first asked for. */
   #vector = new Map<number, number>();
+  #places = new Places();
   #scanned = 0;
   /** In the order in which they were claimed. */
   #owners = new Map<number, string>();
   readonly #claims = new Map<string, Bucket>();
   /** The newest entry that was decided, and what it adds: it need not be read again. */
-  #ahead: { readonly entry: DocEntry; readonly added: StateVector } | undefined;
+  #ahead: { readonly entry: DocEntry; readonly added: StateVector; readonly placed: Placed | undefined } | undefined;
   readonly #limits: DocLimits;
 
   constructor(limits: Partial<DocLimits> = {}) {
@@ -59,8 +64,16 @@ export class DocAuthority {
   }
 
   get vector(): StateVector {
-    while (this.#scanned < this.#updates.length) advance(this.#vector, this.#updates[this.#scanned++] as Uint8Array);
+    while (this.#scanned < this.#updates.length) this.#scan(this.#updates[this.#scanned++] as Uint8Array);
     return this.#vector;
+  }
+
+  #scan(update: Uint8Array): void {
+    let isPlaced = !this.#places.isFlat;
+    advance(this.#vector, update, (struct) => {
+      isPlaced ||= saysPlace(struct);
+    });
+    if (isPlaced) this.#places.add(this.#places.read(update, true));
   }
 
   get updates(): readonly Uint8Array[] {
@@ -71,6 +84,10 @@ export class DocAuthority {
     return this.#bytes;
   }
 
+  get maxBytes(): number {
+    return this.#limits.maxBytes;
+  }
+
   get owners(): ReadonlyMap<number, string> {
     return this.#owners;
   }
@@ -79,12 +96,13 @@ export class DocAuthority {
   decide(op: unknown, owner: string, nowMs: number): DocEntry | undefined {
     if (!(op instanceof Uint8Array)) throw new SyncError("invalid", "A document takes Yjs updates, as bytes.");
     const { vector } = this;
-    const { added, isPartlyKnown, deletes } = judgeUpdate(op, vector);
+    const { added, isPartlyKnown, isPlaced, deletes } = judgeUpdate(op, vector);
     if (!added.size && !deletes) return undefined;
     const claimed: number[] = [];
     for (const client of added.keys()) {
       const holder = this.#owners.get(client);
-      if (holder === undefined && !vector.has(client)) claimed.push(client);
+      // What came with the beginning is of pages that may still be there.
+      if (holder === undefined && (!vector.has(client) || client > maxSeedClient)) claimed.push(client);
       else if ((holder ?? serverOwner) !== owner) {
         throw new SyncError("forbidden", `Client id ${client} is another's: write under one of your own.`);
       }
@@ -93,9 +111,10 @@ export class DocAuthority {
     if (this.#bytes + update.length > this.#limits.maxBytes) {
       throw new SyncError("too-large", `A document has at most ${this.#limits.maxBytes} bytes.`);
     }
+    const placed = isPlaced || !this.#places.isFlat ? this.#places.read(update, false) : undefined;
     if (claimed.length && owner !== serverOwner) this.#claim(owner, claimed.length, nowMs);
     const entry: DocEntry = claimed.length ? [update, owner, ...claimed] : update;
-    this.#ahead = { entry, added };
+    this.#ahead = { entry, added, placed };
     return entry;
   }
 
@@ -114,6 +133,7 @@ export class DocAuthority {
     const ahead = this.#ahead;
     if (ahead?.entry === entry && this.#scanned === this.#updates.length) {
       for (const [client, clock] of ahead.added) this.#vector.set(client, clock);
+      if (ahead.placed) this.#places.add(ahead.placed);
       this.#scanned++;
     }
     this.#ahead = undefined;
@@ -142,6 +162,7 @@ export class DocAuthority {
     this.#updates = [...updates];
     this.#bytes = updates.reduce((sum, { length }) => sum + length, 0);
     this.#vector = new Map();
+    this.#places = new Places();
     this.#scanned = 0;
     this.#owners = new Map();
     for (const [owner, ...clients] of owners) for (const client of clients) this.#owners.set(client, owner);
@@ -151,9 +172,11 @@ export class DocAuthority {
   compact(count: number, update: Uint8Array): void {
     const { vector } = this;
     this.#updates.splice(0, count, update);
-    this.#scanned = this.#updates.length;
     this.#bytes = this.#updates.reduce((sum, { length }) => sum + length, 0);
     this.#vector = vector as Map<number, number>;
+    // What is gone stands nowhere.
+    this.#scanned = this.#places.isFlat ? this.#updates.length : 0;
+    this.#places = new Places();
   }
 }
 

@@ -9,7 +9,7 @@
  *   6 format    text: key, text: JSON
  *   7 type      varint: 0 array 1 map 2 text 3 element 4 fragment 5 hook 6 xml text; 3 and 5 with a name, text
  *   8 any       varint count, then that many values
- *   9 document  text: its guid, then a value
+ *   9 document  text: its guid, then a value: an object, of `gc`, `autoLoad` and `meta` alone
  *   value       a byte from 116 to 127: bytes, array, object, text, true, false, 64-bit integer, float64, float32, integer, null, undefined
  *
  * Always: values are at most `maxDepth` deep and `maxValues` many, keys at most `maxKeyBytes` long, and none is `__proto__`.
@@ -71,7 +71,7 @@ export function passContent(cursor: Cursor, content: number, spent: Spent): numb
       return passEach(cursor, spent, () => passValue(cursor, spent, 1));
     case contents.document:
       passKey(cursor, spent);
-      passValue(cursor, spent, 1);
+      passOptions(cursor, spent);
       return 1;
     default:
       throw malformed("an unknown content");
@@ -118,12 +118,16 @@ export function passJson(cursor: Cursor, spent: Spent, mayBeUndefined = false): 
     else if (unit === 93 || unit === 125) depth--;
     else if (unit === 44) spend(spent);
   }
+  let value: unknown;
   try {
-    JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw malformed("text that is no JSON");
   }
-  if (text.includes(protoKey)) throw new SyncError("invalid", `"${protoKey}" is no key for a document.`);
+  // It may be spelled otherwise.
+  if (text.includes(protoKey) || (text.includes("\\u") && JSON.stringify(value).includes(protoKey))) {
+    throw new SyncError("invalid", `"${protoKey}" is no key for a document.`);
+  }
 }
 
 function checkDepth(depth: number, { limits }: Spent): void {
@@ -164,6 +168,21 @@ function passValue(cursor: Cursor, spent: Spent, depth: number): void {
       throw malformed("an unknown value");
   }
 }
+
+/** Options of a document within: Yjs makes a document of them, and takes each for what it says. */
+function passOptions(cursor: Cursor, spent: Spent): void {
+  if (cursor.byte() !== 118) throw malformed("a document whose options are no object");
+  passEach(cursor, spent, () => {
+    const key = cursor.text();
+    const value = cursor.bytes[cursor.at] ?? 0;
+    if (key !== "meta" && !(isFlag.has(key) && (value === 120 || value === 121))) {
+      throw new SyncError("invalid", "A document within a document has the options gc, autoLoad and meta.");
+    }
+    passValue(cursor, spent, 2);
+  });
+}
+
+const isFlag = new Set(["gc", "autoLoad"]);
 
 /** Six bits and a sign in the first byte, then seven a byte. */
 function passInteger(cursor: Cursor): void {

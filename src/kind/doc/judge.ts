@@ -9,6 +9,7 @@
 import { SyncError } from "../../core/errors.ts";
 import { malformed } from "./bytes.ts";
 import type { UpdateLimits } from "./content.ts";
+import { saysPlace } from "./places.ts";
 import { flags, kinds, UpdateReader } from "./update.ts";
 import { type StateVector, writeVector } from "./vector.ts";
 
@@ -17,14 +18,19 @@ export interface Judged {
   readonly added: ReadonlyMap<number, number>;
   /** Some of its structs are known already. */
   readonly isPartlyKnown: boolean;
+  /** Something new stands in a type, or under a key. */
+  readonly isPlaced: boolean;
   readonly deletes: boolean;
 }
 
-/** New structs of one client, as far as they build upon others: triples of own clock, client and clock. */
+/** New structs of one client, and what they build upon of others that is new as well. */
 interface Block {
   readonly from: number;
   end: number;
+  /** Own clock, client and clock of each, as far as it is further on than what those before build upon. */
   readonly needs: number[];
+  /** How far that is. */
+  readonly reach: Map<number, number>;
 }
 
 /** The most that one struct without content may be long: what is collected says its length alone. */
@@ -42,6 +48,7 @@ export function judgeUpdate(
   const reader = new UpdateReader(update, limits);
   const blocks = new Map<number, Block>();
   let isPartlyKnown = false;
+  let isPlaced = false;
   // Structs come client by client.
   let last = -1;
   let known = 0;
@@ -59,18 +66,19 @@ export function judgeUpdate(
     if (length > maxEmptyLength && (info & flags.content) <= 1) throw malformed("a struct that is too long");
     if (clock < known) isPartlyKnown = true;
     if (end <= known) continue;
+    if (saysPlace(reader)) isPlaced = true;
     if (block) block.end = end;
     else {
       if (blocks.size === maxClients) throw new SyncError("too-large", `An update is of at most ${maxClients} clients.`);
-      block = { from: known, end, needs: [] };
+      block = { from: known, end, needs: [], reach: new Map() };
       blocks.set(client, block);
     }
     // Of one that is partly known, the rest builds upon that part.
     if (clock >= known) addNeeds(block, reader, vector);
   }
 
-  const missing = blocks.size > 1 ? firstBlocked(blocks) : [...blocks].find(([client, own]) => blockedBy(own, client));
-  if (missing) throw gap(`Client ${missing[0]} builds upon what is not there`, vector);
+  const missing = blocks.size > 1 ? firstBlocked(blocks) : [...blocks].find(([, { needs }]) => needs.length)?.[0];
+  if (missing !== undefined) throw gap(`Client ${missing} builds upon what is not there`, vector);
 
   let deletes = false;
   while (reader.nextDeleted()) {
@@ -80,28 +88,30 @@ export function judgeUpdate(
   }
   const added = new Map<number, number>();
   for (const [client, { end }] of blocks) added.set(client, end);
-  return { added, isPartlyKnown, deletes };
+  return { added, isPartlyKnown, isPlaced, deletes };
 }
 
 /** What the struct that was read builds upon, as far as the document has not got it. */
 function addNeeds(block: Block, reader: UpdateReader, vector: StateVector): void {
-  const { clock, originClient, originClock, rightClient, rightClock, parentClient, parentClock } = reader;
-  const { needs } = block;
-  if (originClient >= 0 && originClock >= (vector.get(originClient) ?? 0)) needs.push(clock, originClient, originClock);
-  if (rightClient >= 0 && rightClock >= (vector.get(rightClient) ?? 0)) needs.push(clock, rightClient, rightClock);
-  if (parentClient >= 0 && parentClock >= (vector.get(parentClient) ?? 0)) needs.push(clock, parentClient, parentClock);
+  const { client, clock, originClient, originClock, rightClient, rightClock, parentClient, parentClock } = reader;
+  if (originClient >= 0) addNeed(block, vector, client, clock, originClient, originClock);
+  if (rightClient >= 0) addNeed(block, vector, client, clock, rightClient, rightClock);
+  if (parentClient >= 0) addNeed(block, vector, client, clock, parentClient, parentClock);
 }
 
-/** Of an update of one client: whether something builds upon another, or upon itself. */
-function blockedBy({ needs }: Block, own: number): boolean {
-  for (let i = 0; i < needs.length; i += 3) {
-    if (needs[i + 1] !== own || (needs[i + 2] as number) >= (needs[i] as number)) return true;
+function addNeed(block: Block, vector: StateVector, own: number, clock: number, upon: number, needed: number): void {
+  if (upon === own) {
+    // What comes before it is there.
+    if (needed >= clock) throw gap(`Client ${own} builds upon what is not there`, vector);
+    return;
   }
-  return false;
+  if (needed <= (block.reach.get(upon) ?? -1) || needed < (vector.get(upon) ?? 0)) return;
+  block.reach.set(upon, needed);
+  block.needs.push(clock, upon, needed);
 }
 
 /** Walks all clients forward as far as they get; the first that does not get to its end. */
-function firstBlocked(blocks: ReadonlyMap<number, Block>): [number, Block] | undefined {
+function firstBlocked(blocks: ReadonlyMap<number, Block>): number | undefined {
   const walks = new Map([...blocks].map(([client, block]) => [client, { block, at: 0, done: block.from }]));
   /** By the client that they wait for. */
   const waiting = new Map<number, number[]>();
@@ -109,20 +119,21 @@ function firstBlocked(blocks: ReadonlyMap<number, Block>): [number, Block] | und
   for (let client = due.pop(); client !== undefined; client = due.pop()) {
     const walk = walks.get(client);
     if (!walk) continue;
-    const { block } = walk;
-    const { needs } = block;
+    const { needs, end } = walk.block;
     const before = walk.done;
-    let waitsFor = -1;
-    while (walk.at < needs.length && waitsFor < 0) {
-      const clock = needs[walk.at] as number;
+    let waitsFor: number | undefined;
+    while (walk.at < needs.length && waitsFor === undefined) {
+      walk.done = needs[walk.at] as number;
       const upon = needs[walk.at + 1] as number;
-      walk.done = clock;
-      const reached = upon === client ? clock : (walks.get(upon)?.done ?? 0);
-      if ((needs[walk.at + 2] as number) < reached) walk.at += 3;
+      if ((needs[walk.at + 2] as number) < (walks.get(upon)?.done ?? 0)) walk.at += 3;
       else waitsFor = upon;
     }
-    if (waitsFor < 0) walk.done = block.end;
-    else waiting.set(waitsFor, [...(waiting.get(waitsFor) ?? []), client]);
+    if (waitsFor === undefined) walk.done = end;
+    else {
+      const others = waiting.get(waitsFor);
+      if (others) others.push(client);
+      else waiting.set(waitsFor, [client]);
+    }
     const woken = waiting.get(client);
     // Only where it got further: else a ring would go round for ever.
     if (woken && walk.done > before) {
@@ -130,7 +141,7 @@ function firstBlocked(blocks: ReadonlyMap<number, Block>): [number, Block] | und
       due.push(...woken);
     }
   }
-  return [...blocks].find(([client, { end }]) => walks.get(client)?.done !== end);
+  return [...blocks.keys()].find((client) => walks.get(client)?.done !== blocks.get(client)?.end);
 }
 
 function gap(what: string, vector: StateVector): SyncError {

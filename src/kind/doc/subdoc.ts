@@ -15,7 +15,12 @@ export function isGuid(value: unknown): value is string {
   return typeof value === "string" && /^[\w-]{1,64}$/.test(value);
 }
 
+/** The topic of the outermost document. */
+export function rootOf(topic: string): string {
+  return topic.split(mark, 1)[0] as string;
+}
+
 /** The topic of a document within the one of that topic. */
 export function subdocTopic(topic: string, guid: string): string {
-  return `${topic.split(mark, 1)[0] as string}${mark}${guid}`;
+  return `${rootOf(topic)}${mark}${guid}`;
 }

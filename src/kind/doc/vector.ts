@@ -31,10 +31,11 @@ export function writeVector(vector: StateVector): Uint8Array {
   return writer.take();
 }
 
-/** Adds what an update of our own has, which begins no higher than the vector is. */
-export function advance(vector: Map<number, number>, update: Uint8Array): void {
+/** Adds what an update of our own has, which begins no higher than the vector is; `each` is called with each struct. */
+export function advance(vector: Map<number, number>, update: Uint8Array, each?: (struct: UpdateReader) => void): void {
   const reader = new UpdateReader(update, noLimits);
   while (reader.next()) {
+    each?.(reader);
     const end = reader.clock + reader.length;
     if (end > (vector.get(reader.client) ?? 0)) vector.set(reader.client, end);
   }

@@ -2,7 +2,7 @@
  * What Yjs documents are made of, as far as versions look into them: without needing the package, as whoever gives one has it.
  *
  * Always: nothing here changes what it looks at.
- * Rules: docs/protocol/doc-versions.md VDOC8, VDOC10.
+ * Rules: docs/protocol/doc-versions.md VDOC8, VDOC10, VDOC18.
  */
 import { isSame } from "../same.ts";
 
@@ -54,7 +54,8 @@ export function valuesOf({ content }: YItem): Values {
     case refs.document:
       return [doc];
     default:
-      return arr as readonly unknown[];
+      // A format where none belongs has none.
+      return (arr ?? []) as readonly unknown[];
   }
 }
 
@@ -64,9 +65,15 @@ export function isEqual(one: unknown, other: unknown): boolean {
   return isSame(plain(one), plain(other));
 }
 
-/** What a type or subdocument shows, as a plain value. */
+/** What a type or subdocument shows, as a plain value; null where Yjs cannot show what somebody put into it. */
 export function plain(value: unknown): unknown {
-  if (isType(value)) return "toDelta" in value ? (value as unknown as { toDelta(): unknown }).toDelta() : value.toJSON();
+  if (isType(value)) {
+    try {
+      return "toDelta" in value ? (value as unknown as { toDelta(): unknown }).toDelta() : value.toJSON();
+    } catch {
+      return null;
+    }
+  }
   if (typeof value === "object" && value !== null && "guid" in value && "store" in value) return { guid: value.guid };
   return value;
 }

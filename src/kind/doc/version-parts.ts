@@ -4,7 +4,7 @@
  * Whoever has seen the other's structs has all of its items in its own list, what was deleted included; so their ids say what was kept,
  * and where the rest belongs. What was replaced by its like is kept as well.
  * Always: the `from` values of all parts, joined, are the one state, their `to` values the other.
- * Rules: docs/protocol/doc-versions.md VDOC8-VDOC11.
+ * Rules: docs/protocol/doc-versions.md VDOC8-VDOC11, VDOC18.
  */
 import { type Attributes, refs, type Values, valuesOf, type YDoc, type YType } from "./version-items.ts";
 import { noAttributes, type Part, trimmed } from "./version-trim.ts";
@@ -35,7 +35,10 @@ function endOf(structs: readonly { readonly id: { readonly clock: number }; read
   return last ? last.id.clock + last.length : 0;
 }
 
-function runsOf(type: YType | undefined): Run[] {
+/** What a text shows; it passes over everything else. */
+const inText: ReadonlySet<number> = new Set([refs.string, refs.embed, refs.type]);
+
+function runsOf(type: YType | undefined, isLetters: boolean): Run[] {
   const runs: Run[] = [];
   let attributes = noAttributes;
   for (let item = type?._start ?? null; item; item = item.right) {
@@ -46,6 +49,7 @@ function runsOf(type: YType | undefined): Run[] {
       if (!deleted) attributes = value === null ? others : { ...others, [key]: value };
       continue;
     }
+    if (isLetters && !deleted && !inText.has(content.getRef())) continue;
     runs.push({ client: id.client, clock: id.clock, length, values: deleted ? undefined : valuesOf(item), attributes });
   }
   return runs;
@@ -60,10 +64,23 @@ export function isText(type: YType | undefined): boolean {
   return false;
 }
 
+/** Yjs knows of what class it is. */
+export function isClassed(type: YType): boolean {
+  return "insert" in type || "set" in type;
+}
+
+/** As their class says, else as the later one looks, where there is something in it. */
+function areLetters(from: YType | undefined, to: YType | undefined): boolean {
+  const classed = [from, to].find((type) => type && isClassed(type));
+  if (classed) return "applyDelta" in classed;
+  return isText(to?._start ? to : from);
+}
+
 /** The parts in their order. */
 export function partsOf(from: YType | undefined, to: YType | undefined, order: Order): Part[] {
-  const own = runsOf(from);
-  const other = runsOf(to);
+  const isLetters = areLetters(from, to);
+  const own = runsOf(from, isLetters);
+  const other = runsOf(to, isLetters);
   if (order === "to") return trimmed(aligned(other, own).map(([t, f]) => partOf(f, t)));
   if (order === "from") return trimmed(aligned(own, other).map(([f, t]) => partOf(f, t)));
   const there = own.filter(({ values }) => values).map((run) => partOf(run, undefined));

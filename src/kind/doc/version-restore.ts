@@ -4,12 +4,12 @@
  *
  * So it is an edit like another: it can be undone, it has an author, and what others write meanwhile stays where it was written.
  * Always: a document that nobody else edits shows what the version shows; one that does already is not edited.
- * Rules: docs/protocol/doc-versions.md VDOC11-VDOC13.
+ * Rules: docs/protocol/doc-versions.md VDOC11-VDOC13, VDOC18.
  */
 import { isSame } from "../same.ts";
 import { shown } from "./version-diff.ts";
 import { type Attributes, isEqual, isType, type YDoc, type YType } from "./version-items.ts";
-import { isText, type Order, orderOf, partsOf } from "./version-parts.ts";
+import { isClassed, isText, type Order, orderOf, partsOf } from "./version-parts.ts";
 
 /** The document that is edited: a `Y.Doc`, in a transaction. */
 export interface EditableDoc extends YDoc {
@@ -63,10 +63,6 @@ function rootOf(doc: EditableDoc, name: string, there: YType | undefined): YType
   return undefined;
 }
 
-function isClassed(type: YType): boolean {
-  return "insert" in type || "set" in type;
-}
-
 function isXml(value: unknown): boolean {
   return isType(value) && "toDOM" in value;
 }
@@ -88,14 +84,15 @@ function restoreKeys(type: YType, version: YType | undefined, order: Order): voi
   }
 }
 
+// What stands under a key in a list nobody sees.
 function set(type: YType, key: string, value: unknown): void {
   if ("set" in type) (type as EditableMap).set(key, value);
-  else (type as WithAttributes).setAttribute(key, value);
+  else if ("setAttribute" in type) (type as WithAttributes).setAttribute(key, value);
 }
 
 function unset(type: YType, key: string): void {
   if ("set" in type) (type as EditableMap).delete(key);
-  else (type as WithAttributes).removeAttribute(key);
+  else if ("removeAttribute" in type) (type as WithAttributes).removeAttribute(key);
 }
 
 function isSameClass(one: unknown, other: unknown): boolean {
@@ -110,7 +107,10 @@ function restoreText(text: EditableText, version: YType | undefined, order: Orde
     if (!from && to) {
       // Yjs writes into what it is given.
       if (typeof to === "string") delta.push({ insert: to, attributes: { ...toAttributes } });
-      else for (const value of to) delta.push({ insert: copy(value), attributes: { ...toAttributes } });
+      else {
+        const values = to.map(copy).filter((value) => (value ?? null) !== null);
+        for (const value of values) delta.push({ insert: value, attributes: { ...toAttributes } });
+      }
     } else if (from && !to) delta.push({ delete: from.length });
     else if (from) {
       const attributes = changeOf(fromAttributes, toAttributes);
@@ -137,7 +137,11 @@ function restoreList(list: EditableList, version: YType | undefined, order: Orde
       list.delete(index, from.length);
       continue;
     }
-    if (!from && to) list.insert(index, Array.from(to, copy));
+    if (!from && to)
+      list.insert(
+        index,
+        Array.from(to, (value) => (typeof value === "bigint" ? null : (copy(value) ?? null))),
+      );
     for (let i = 0; from && i < from.length; i++) {
       const [now, then] = [from[i], to?.[i]];
       if (isType(now) && isType(then)) kept.push([now, then]);
@@ -147,10 +151,13 @@ function restoreList(list: EditableList, version: YType | undefined, order: Orde
   for (const [now, then] of kept) restoreType(now, then, order);
 }
 
-/** A value of another document, to be put into this one. */
+/** A value of another document, to be put into this one: null for what Yjs would not take of anybody. */
 function copy(value: unknown): unknown {
   if (isType(value)) return (value as unknown as { clone(): unknown }).clone();
-  if (typeof value !== "object" || value === null || !("guid" in value && "store" in value)) return value;
+  if (typeof value !== "object" || value === null) return value;
+  if (!("guid" in value && value.constructor !== Object && "store" in value)) {
+    return [Object, Array, Uint8Array].includes(value.constructor as never) ? value : null;
+  }
   const Doc = value.constructor as new (options: object) => unknown;
   const { guid, meta, autoLoad, shouldLoad } = value as { [key: string]: unknown };
   return new Doc({ guid, meta, autoLoad, shouldLoad });

@@ -20,7 +20,7 @@ const begunMap = "@begun";
 export const formTexts: FormTexts = {
   declare(server, target, options) {
     const core = coreOf(server);
-    const made: unknown = doc(server, target as never, { ...options, limits: { maxBytes } });
+    const made: unknown = doc(server, target as never, { ...options, limits: { maxBytes }, subdocuments: false });
     const isFamily = typeof target === "function";
     return {
       async open(params) {

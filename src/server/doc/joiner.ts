@@ -2,19 +2,20 @@
  * Joins the updates of a document to one, and what is large in another thread: the one that serves goes on serving.
  *
  * The thread is begun when it is first needed and ends with the server; it keeps no process alive. Where there is none, as in virtual
- * time, or it has died, the work is done here.
- * Always: until it is closed it is answered, with the same update wherever it was made; what it was given is not changed.
- * Rules: docs/protocol/doc-versions.md VDOC14, VDOC15.
+ * time, or it has died, the work is done here. What keeps it for too long, as only a document does that was made for it, is given up.
+ * Always: until it is closed it is answered, with the same update wherever it was made; what it was given is not changed; one document
+ * holds up no other for longer than `timeoutMs`.
+ * Rules: docs/protocol/doc-versions.md VDOC14, VDOC15, VDOC19.
  */
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { realEnv } from "../../core/env.ts";
-import { SyncError } from "../../core/errors.ts";
+import { realEnv, type Timer } from "../../core/env.ts";
+import { isSyncError, SyncError } from "../../core/errors.ts";
 import type { ServerCore } from "../core.ts";
 import { joined } from "./view.ts";
 
 export interface Joiner {
-  /** One update that adds up to the same, without what was deleted. */
+  /** One update that adds up to the same, without what was deleted. Rejects with SyncError `timeout`. */
   join(updates: readonly Uint8Array[]): Promise<Uint8Array>;
   /** Those would be joined in another thread. */
   isAway(updates: readonly Uint8Array[]): boolean;
@@ -23,62 +24,98 @@ export interface Joiner {
   readonly count: number;
 }
 
-/** Below, giving it away takes longer than doing it. */
-const awayBytes = 64 * 1024;
+/** Below, it takes no time here, whatever somebody made of it. */
+const awayBytes = 16 * 1024;
+/** The largest document takes some seconds. */
+const joinTimeoutMs = 30_000;
 
 /** `joined` of view.ts once more: a file of its own would be another one in the source, in the package and in a bundle. */
 const source = `
 const { parentPort, workerData } = require("node:worker_threads");
 const Y = require(workerData);
-parentPort.on("message", ({ id, updates }) => {
+parentPort.on("message", (updates) => {
   const doc = new Y.Doc({ guid: "joined" });
   doc.transact((transaction) => {
     for (const update of updates) Y.applyUpdate(doc, update);
     transaction.local = true;
   });
-  parentPort.postMessage({ id, update: Y.encodeStateAsUpdate(doc) });
+  parentPort.postMessage(Y.encodeStateAsUpdate(doc));
 });`;
 
 interface Asked {
+  readonly updates: readonly Uint8Array[];
   resolve(update: Uint8Array): void;
   reject(error: unknown): void;
 }
 
-export function createJoiner(report: (error: unknown) => void, start: () => Worker = startWorker): Joiner {
-  const asked = new Map<number, Asked>();
+export function createJoiner(
+  report: (error: unknown) => void,
+  start: () => Worker = startWorker,
+  timeoutMs: number = joinTimeoutMs,
+): Joiner {
+  const asked: Asked[] = [];
+  /** What the thread is at. */
+  let current: Asked | undefined;
+  let timer: Timer | undefined;
   let worker: Worker | undefined;
   let isDead = false;
   let isClosed = false;
-  let nextId = 1;
   let count = 0;
 
+  const done = (): Asked | undefined => {
+    const was = current;
+    current = undefined;
+    if (timer !== undefined) realEnv.clearTimer(timer);
+    timer = undefined;
+    return was;
+  };
   const ended = (error?: unknown): void => {
     if (error && !isDead) report(error);
     isDead = true;
-    for (const { reject } of asked.values()) reject(error ?? new SyncError("closed"));
-    asked.clear();
+    const late = done();
+    for (const { reject } of [...(late ? [late] : []), ...asked.splice(0)]) reject(error ?? new SyncError("closed"));
   };
   const begin = (): Worker => {
     const begun = start();
-    begun.on("message", ({ id, update }: { readonly id: number; readonly update: Uint8Array }) => {
-      const one = asked.get(id);
-      asked.delete(id);
-      if (!asked.size) begun.unref();
-      one?.resolve(update);
+    const isOurs = (): boolean => begun === worker;
+    begun.on("message", (update: Uint8Array) => {
+      if (!isOurs()) return;
+      const was = done();
+      next();
+      was?.resolve(update);
     });
-    begun.on("error", ended);
-    begun.on("exit", () => ended());
-    begun.unref();
+    begun.on("error", (error) => isOurs() && ended(error));
+    begun.on("exit", () => isOurs() && ended());
     return begun;
+  };
+  const next = (): void => {
+    if (current) return;
+    current = asked.shift();
+    // It keeps the process alive while somebody waits for it.
+    if (!current) return worker?.unref();
+    try {
+      worker ??= begin();
+      worker.ref();
+      worker.postMessage(current.updates);
+      timer = realEnv.setTimer(giveUp, timeoutMs);
+    } catch (error) {
+      done()?.reject(error);
+      next();
+    }
+  };
+  /** Nothing but its end stops a thread. */
+  const giveUp = (): void => {
+    const late = done();
+    const old = worker;
+    worker = undefined;
+    void old?.terminate();
+    next();
+    late?.reject(new SyncError("timeout", `A document's updates could not be joined within ${timeoutMs} ms.`));
   };
   const away = (updates: readonly Uint8Array[]): Promise<Uint8Array> =>
     new Promise((resolve, reject) => {
-      worker ??= begin();
-      const id = nextId++;
-      asked.set(id, { resolve, reject });
-      // While somebody waits for it.
-      worker.ref();
-      worker.postMessage({ id, updates });
+      asked.push({ updates, resolve, reject });
+      next();
     });
   const isAway = (updates: readonly Uint8Array[]): boolean =>
     !isDead && updates.reduce((sum, { length }) => sum + length, 0) >= awayBytes;
@@ -92,7 +129,7 @@ export function createJoiner(report: (error: unknown) => void, start: () => Work
         count++;
         return update;
       } catch (error) {
-        if (isClosed) throw error;
+        if (isClosed || isSyncError(error, "timeout")) throw error;
         return joined(updates);
       }
     },

@@ -2,7 +2,7 @@
  * Documents within documents, on the server: each is a document of its own, declared with the one that it is in.
  *
  * Always: who may read or write the outer document may do the same with those within; what is no guid is refused.
- * Rules: docs/protocol/doc.md DOC51, DOC53.
+ * Rules: docs/protocol/doc.md DOC51, DOC53, DOC66.
  */
 import type * as Y from "yjs";
 import { type Pattern, topicName } from "../../core/definitions.ts";
@@ -29,6 +29,8 @@ export interface SubdocsOptions<P> {
 /** Those of one declaration. */
 export interface Subdocs {
   open(params: ParamValues, guid: string): Promise<ServerDoc>;
+  /** Done with what one `open` gave. */
+  release(params: ParamValues, guid: string): void;
   /** All that are within the document of those params. */
   delete(params: ParamValues): void;
 }
@@ -89,6 +91,7 @@ export function declareSubdocs(
       if (!isGuid(guid)) throw new SyncError("invalid", "A guid is 1 to 64 letters, digits, - and _.");
       return family.open({ ...params, [guidParam]: guid });
     },
+    release: (params, guid) => family.release({ ...params, [guidParam]: guid }),
     delete(params) {
       remove(params).catch((error: unknown) => core.report(error, topicName(outer, params)));
     },

@@ -31,6 +31,9 @@ export interface VersionTopics {
   forgetStrays(name: string, list: VersionList): Promise<void>;
 }
 
+/** The param that the id of a version is, in patterns. */
+export const versionParam = "@version";
+
 /** The document of a topic of its versions. */
 export function documentOf(topic: string): string {
   return topic.slice(0, topic.lastIndexOf("/@versions"));
@@ -39,7 +42,7 @@ export function documentOf(topic: string): string {
 export function createVersionTopics(
   core: ServerCore,
   pattern: string,
-  { durability, authorize }: { readonly durability: Durability; readonly authorize: Authorize },
+  { durability, authorize }: { readonly durability: Durability; readonly authorize?: Authorize },
 ): VersionTopics {
   const { topics } = core;
   const lists = new Map<string, VersionList>();
@@ -95,7 +98,7 @@ export function createVersionTopics(
   });
   topics.declare({
     kind: versionKind,
-    pattern: versionTopic(pattern, ":version"),
+    pattern: versionTopic(pattern, `:${versionParam}`),
     companionOf: pattern,
     authorize,
     writeAction: "write",

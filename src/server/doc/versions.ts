@@ -27,7 +27,7 @@ import type { ServerCore } from "../core.ts";
 import type { Authorize } from "../grants.ts";
 import { publishTo } from "../published.ts";
 import { hearVersions } from "./version-asks.ts";
-import { createVersionTopics, documentOf, type OpenList } from "./version-topics.ts";
+import { createVersionTopics, documentOf, type OpenList, versionParam } from "./version-topics.ts";
 import { applyAll } from "./view.ts";
 
 /** The versions of one document. */
@@ -96,10 +96,15 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
   const deleting = new Map<string, Promise<void>>();
 
   /** Who may read the document may read its versions. */
-  const authorize: Authorize = (request) =>
-    options.authorize?.({ ...request, kind: "doc", topic: documentOf(request.topic) }) ?? true;
-
-  const held = createVersionTopics(core, pattern, { durability, authorize });
+  const { authorize } = options;
+  const held = createVersionTopics(core, pattern, {
+    durability,
+    ...(authorize && {
+      authorize({ params: { [versionParam]: _id, ...params }, ...request }) {
+        return authorize({ ...request, params, kind: "doc", topic: documentOf(request.topic) });
+      },
+    }),
+  });
 
   const of = (doc: VersionedDoc): KeptVersions => {
     const { name } = doc;
@@ -144,14 +149,23 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
       attempt(held.forgetStrays(name, list));
       return made;
     };
-    const opened = open();
-    attempt(opened);
+    let opened: Promise<OpenList> | undefined;
+    /** Where it could not be opened, it is tried anew with the next who asks. */
+    const listed = (): Promise<OpenList> => {
+      opened ??= open().catch((error: unknown) => {
+        opened = undefined;
+        releaseList();
+        throw error;
+      });
+      return opened;
+    };
+    attempt(listed());
 
     const store = async (versionName: string, by: string | null, isAutomatic: boolean): Promise<DocVersion> => {
       if (versionName.length > maxVersionName) {
         throw new SyncError("too-large", `A version's name has at most ${maxVersionName} letters.`);
       }
-      const listed = await opened;
+      const into = await listed();
       await doc.ready;
       isKept = true;
       const atMs = env.nowMs();
@@ -163,7 +177,7 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
       const id = randomHex(env, 8);
       const version: DocVersion = { id, name: versionName, atMs, by, bytes, isAutomatic };
       await held.put(name, id, [[update], owners], () =>
-        append(listed, ["add", version, listed.list.over(policy, env.nowMs(), bytes)]),
+        append(into, ["add", version, into.list.over(policy, env.nowMs(), bytes)]),
       );
       return version;
     };
@@ -175,7 +189,7 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
     };
 
     const handle: DocVersions = {
-      list: async () => (await opened).list.versions,
+      list: async () => (await listed()).list.versions,
       create: (versionName) => store(versionName, null, false),
       preview: async (id) => docOfSnapshot(await held.read(name, id)),
       async restore(id) {
@@ -189,7 +203,7 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
       async diff(from, to) {
         const older = await held.read(name, from);
         const newer = to === undefined ? undefined : await held.read(name, to);
-        const { list } = await opened;
+        const { list } = await listed();
         const owners = newer ? readOwners(newer) : doc.owners();
         const before = docOfSnapshot(older);
         const after = newer ? docOfSnapshot(newer) : doc.current();
@@ -199,9 +213,9 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
         return found;
       },
       async delete(id) {
-        const listed = await opened;
-        if (!listed.list.find(id)) throw new SyncError("not-found", "There is no such version.");
-        await append(listed, ["drop", [id]]);
+        const from = await listed();
+        if (!from.list.find(id)) throw new SyncError("not-found", "There is no such version.");
+        await append(from, ["drop", [id]]);
       },
     };
 
@@ -216,8 +230,8 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
         if (authors.has(owner)) return;
         authors.add(owner);
         attempt(
-          opened
-            .then((listed) => append(listed, ["author", owner, user.id]))
+          listed()
+            .then((into) => append(into, ["author", owner, user.id]))
             .catch((error: unknown) => {
               authors.delete(owner);
               throw error;
@@ -247,7 +261,7 @@ export function declareVersions(core: ServerCore, server: object, pattern: strin
   core.ends.add(() => {
     for (const { close } of [...kept.values()]) close();
   });
-  hearVersions(core, server, pattern, { authorize: options.authorize, kept });
+  hearVersions(core, server, pattern, { authorize, kept });
   return {
     of,
     delete(name) {

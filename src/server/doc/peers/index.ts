@@ -84,7 +84,7 @@ export function yjsPeers(server: object, options: YjsPeersOptions = {}): YjsPeer
     searchParams.set("client-id", uuidV7(env));
     searchParams.set("sync", "1");
     searchParams.set("packers", packer.name);
-    searchParams.delete("move");
+    for (const name of ["move", "auth"]) searchParams.delete(name);
   };
   const common = { adapt, framer: core.framerOf(packer) };
   const named = typeof path === "string" ? `${path.replace(/\/+$/, "")}/` : undefined;
