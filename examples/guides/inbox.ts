@@ -6,7 +6,7 @@ import { createServer, inbox } from "sente-sync/server";
 // #region contract
 const events = defineEvents({
   "chat/message": { data: type<{ text: string }>() },
-  "invoice/paid": { data: type<{ number: number }>() },
+  "invoice/paid": { data: type<{ number: number }>(), inbox: true },
   "lunch/proposed": { data: type<{ place: string }>(), reply: type<boolean>() },
 });
 // #endregion
@@ -22,6 +22,10 @@ const sync = createServer({
 const mail = inbox(sync, { retention: { maxEntries: 500, maxAgeMs: 90 * 24 * 3_600_000 } });
 
 await mail.notify("bob", "invoice/paid", { number: 7 }).stored; // bob need not be here
+// #endregion
+
+// #region push
+sync.send("bob", "invoice/paid", { number: 8 }); // goes into the inbox: the event is declared so
 // #endregion
 
 const port = await sync.listen(0);
@@ -40,6 +44,7 @@ const refused = await relay(eve)
 
 const bob = as("bob");
 const heard: string[] = [];
+const paid: number[] = [];
 
 // #region read
 const own = clientInbox(bob);
@@ -48,6 +53,10 @@ own.subscribe((message) => {
   heard.push(`${message.event} from ${message.from?.user ?? "the server"}`);
   if (message.event === "lunch/proposed") message.reply?.(message.data.place !== "the canteen");
 });
+// #endregion
+
+// #region on
+own.on("invoice/paid", ({ data }) => paid.push(data.number));
 // #endregion
 
 // #region request
@@ -59,7 +68,7 @@ const unread = own.unread.get();
 await own.markRead()?.stored; // for all of bob's tabs and devices
 // #endregion
 
-export const seen = { refused, heard, agreed, unread: [unread, own.unread.get()], items: own.items.get().length };
+export const seen = { refused, heard, paid, agreed, unread: [unread, own.unread.get()], items: own.items.get().length };
 console.log(seen);
 for (const client of [ada, bob, eve]) client.close();
 await sync.close();

@@ -7,11 +7,11 @@
  */
 import { type Env, randomHex, realEnv } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
-import type { AnyEvents, DataArgs, EventData, EventInput, EventName, Events, ReplyData } from "../core/events.ts";
+import type { AnyEvents, DataArgs, EventData, EventInput, EventName, Events, PushName, ReplyData } from "../core/events.ts";
 import type { User } from "../core/register.ts";
 import { addTo, callAll, createStore, type Readable } from "../core/store.ts";
 import type { Replica } from "../kind/kind.ts";
-import { createCallbacks, type Settle } from "../session/callbacks.ts";
+import { type Callbacks, createCallbacks, type Settle } from "../session/callbacks.ts";
 import { entriesMark, readEntries } from "../session/messages/entries.ts";
 import { type DownListener, event, pingEvent, pongEvent, readDown, readErrorReply, wrap } from "../session/messages/sente.ts";
 import { readWelcome, type SyncEvent, version, type Welcome } from "../session/messages/sync.ts";
@@ -21,7 +21,7 @@ import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
 import { frameOf } from "./frame.ts";
 import type { Held } from "./held.ts";
-import { createLine, type SocketEnd } from "./line.ts";
+import { createLine, type Line, type SocketEnd } from "./line.ts";
 import type { ClientOptions } from "./options.ts";
 import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
@@ -60,12 +60,17 @@ export interface Client<E extends Events = AnyEvents> {
     options?: { readonly timeoutMs?: number },
   ): Promise<ReplyData<E, N>>;
   on<K extends keyof LifecycleEvents>(name: K, run: (fact: LifecycleEvents[K]) => void): () => void;
-  /** Calls `run` for each event that the server pushes under that name. */
-  on<N extends EventName<E>>(name: N, run: (message: EventMessage<EventData<E, N>>) => void): () => void;
+  /** Calls `run` for each event that the server pushes under that name. What goes into inboxes `inbox(client).on` tells. */
+  on<N extends PushName<E>>(name: N, run: (message: EventMessage<EventData<E, N>>) => void): () => void;
   connect(): void;
   disconnect(): void;
   /** Gives up this line and opens another. */
   reconnect(): void;
+  /**
+   * With `auth`: shows the server a fresh token, over the connection that there is; resolves once the server has taken it, and rejects with
+   * the SyncError where it did not. Without: connects anew.
+   */
+  reauthenticate(): Promise<void>;
   /** Ends it for good: what waits is rejected with `closed`. Safe twice. */
   close(): void;
   [Symbol.dispose](): void;
@@ -74,6 +79,11 @@ export interface Client<E extends Events = AnyEvents> {
 /** What the parts of a client share: its topics, and the kinds of this package. */
 export interface ClientCore {
   readonly env: Env;
+  /** Where the server is; nothing where no line is ever opened. */
+  readonly target: URL | undefined;
+  readonly callbacks: Callbacks;
+  /** What waits for the line. */
+  readonly queue: Map<unknown, () => void>;
   readonly lingerMs: number;
   readonly maxPending: number;
   readonly maxSnapshotLength: number;
@@ -91,10 +101,16 @@ export interface ClientCore {
   readonly formats: readonly string[];
   /** What the server said; how the socket ended. */
   readonly facts: {
-    handshake?: readonly [uid: unknown, data: unknown];
+    handshake?: readonly [uid: unknown, data: unknown] | undefined;
     /** Its session and token are shown to the server when the next line opens. */
-    welcome?: Pick<Welcome, "session" | "token" | "user"> | undefined;
+    welcome?: Pick<Welcome, "session" | "token" | "user" | "handshake"> | undefined;
     socketEnd?: SocketEnd;
+    /** More that hello says. */
+    hello?: object;
+    /** Told how the line ended, before the state changes. */
+    ended?(end: SocketEnd): void;
+    /** Why it is not let in. */
+    refusal?: SyncError | undefined;
     maxFrameBytes: number;
   };
 }
@@ -103,8 +119,9 @@ export interface ClientCore {
 export interface KindCore extends ClientCore {
   /** Without `create`: only to write. */
   hold(topic: string, kind: string, create?: () => Replica<unknown, never>): Held;
-  /** Where the server is; nothing where no line is ever opened. */
-  readonly target: URL | undefined;
+  /** What was held so far. */
+  readonly all: ReadonlyMap<string, Held>;
+  readonly line: Line;
 }
 
 export interface SessionPart {
@@ -130,7 +147,8 @@ const pingCallback = "ping";
 const ownTimeoutMs = 20_000;
 
 /** A client of the server at `url`, which may be relative to the page. It connects at once. */
-export function createClient<const E extends Events = AnyEvents>(url: string, options: ClientOptions<E> = {}): Client<E> {
+export function createClient<const E extends Events = AnyEvents>(url: string, given: ClientOptions<E> = {}): Client<E> {
+  const options = given.auth ? given.auth.complete(given) : given;
   const {
     env = realEnv,
     packer: ownPacker = edn(),
@@ -187,6 +205,9 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
 
   const core: ClientCore = {
     env,
+    target,
+    callbacks,
+    queue,
     lingerMs,
     maxPending,
     maxSnapshotLength,
@@ -208,7 +229,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
   const parts: SessionPart[] = [replicas];
 
   const refresh = (): void => {
-    const next = statusOf(line.state, ready, ever, line.transport?.name);
+    const next = statusOf(line.state, ready, ever, line.transport?.name, facts.refusal);
     if (JSON.stringify(next) !== JSON.stringify(status.get())) attempt(() => status.set(next), "status");
   };
 
@@ -233,7 +254,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
 
   const hello = (fields: object, settle: Settle): void => {
     const { session = null, token = null } = facts.welcome ?? {};
-    core.send("sync/hello", { v: version, session, token, binary: packer.binary, late: true, ...fields }, settle);
+    core.send("sync/hello", { v: version, session, token, binary: packer.binary, late: true, ...facts.hello, ...fields }, settle);
   };
 
   const heard: DownListener = {
@@ -255,7 +276,6 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
           attempt(() => user.set(welcome.user as User), "user");
           becomeReady(welcome.resumed);
           for (const part of parts) part.welcomed?.();
-          upgrading?.ready();
         });
       } else becomeReady(false);
       replicas.start(theirs <= 0);
@@ -308,22 +328,16 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
       if (ever) raise("disconnect", { reason });
     },
     onState: refresh,
-    onSocketEnd(end) {
-      facts.socketEnd = end;
-    },
+    facts,
   });
 
   const upgrading = upgrade?.attach({
     ...core,
     connector,
     line,
-    get packer() {
-      return packer;
-    },
-    // It opens connections only where one is open.
-    target: target as URL,
-    speak(next) {
+    speak: (next = packer) => {
       packer = next;
+      return next;
     },
     hello,
     refresh,
@@ -375,6 +389,7 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     connect: () => target && line.dispatch("connect"),
     disconnect: () => line.dispatch("disconnect"),
     reconnect: () => target && line.dispatch("reconnect"),
+    reauthenticate: async () => client.reconnect(),
     close() {
       for (const part of parts) part.ending?.();
       line.dispatch("close");
@@ -384,9 +399,9 @@ export function createClient<const E extends Events = AnyEvents>(url: string, op
     [Symbol.dispose]: () => client.close(),
   };
 
-  cores.set(client, { ...core, target, hold: replicas.hold });
+  cores.set(client, { ...core, ...replicas, line });
   if (target) {
-    const twin = { ...options, storage: undefined, autoConnect: false };
+    const twin = { ...given, storage: undefined, autoConnect: false };
     options.storage?.attach(client, target, () => createClient(url, twin) as Client);
   }
 

@@ -2,7 +2,7 @@
  * `inbox(client)`: the mail of the client's user, shared by all of that user's tabs and devices.
  *
  * Always: `items` are those that the server keeps, oldest first; what one client marks as read is read for all, and stays so.
- * Rules: docs/protocol/inbox.md INBOX9-INBOX11, INBOX13, RELAY4-RELAY7.
+ * Rules: docs/protocol/inbox.md INBOX9-INBOX11, INBOX13, INBOX16, RELAY4-RELAY7.
  */
 import { topicName } from "../core/definitions.ts";
 import type { SyncError } from "../core/errors.ts";
@@ -15,8 +15,8 @@ import { mailOf } from "./mail.ts";
 import type { Receipt } from "./receipt.ts";
 import { writesOf } from "./writes.ts";
 
-export type InboxMessage<E extends Events = AnyEvents> = {
-  [N in EventName<E>]: {
+export type InboxMessage<E extends Events = AnyEvents, Name extends EventName<E> = EventName<E>> = {
+  [N in Name]: {
     readonly event: N;
     readonly data: EventData<E, N>;
     /** Who sent it, as the server knows it; null: the server itself. */
@@ -28,7 +28,7 @@ export type InboxMessage<E extends Events = AnyEvents> = {
     /** Answers it; absent where nobody waits for that. */
     readonly reply?: (data: ReplyData<E, N>) => Receipt;
   };
-}[EventName<E>];
+}[Name];
 
 export interface ClientInbox<E extends Events = AnyEvents> {
   /** What is kept, the newest last. */
@@ -40,6 +40,12 @@ export interface ClientInbox<E extends Events = AnyEvents> {
   markRead(offset?: number): Receipt | undefined;
   /** Calls `run` once for each message: from the first unread one on, or with `latest` from now on. */
   subscribe(run: (message: InboxMessage<E>) => void, options?: { readonly from?: "unread" | "latest" }): Unsubscribe;
+  /** The same for the messages of one event: a handler of what the server sends to a user, or other users do. */
+  on<N extends EventName<E>>(
+    event: N,
+    run: (message: InboxMessage<E, N>) => void,
+    options?: { readonly from?: "unread" | "latest" },
+  ): Unsubscribe;
   readonly status: Readable<TopicStatus>;
   readonly error: SyncError | undefined;
   /** Stays subscribed without a listener, until called back or closed. */
@@ -106,6 +112,8 @@ export function inbox<E extends Events = AnyEvents>(client: Client<E>): ClientIn
     missed: used(derived(mail.state, (state) => state?.missed ?? 0)),
     markRead: (offset = Number.POSITIVE_INFINITY) => mail.markRead(offset),
     subscribe: (run, { from = "unread" } = {}) => until(mail.follow((message) => run(show(message)), from)),
+    on: (event, run, options) =>
+      handle.subscribe((message) => message.event === event && run(message as InboxMessage<E, typeof event>), options),
     status: mail.status,
     get error() {
       return mail.error;

@@ -17,12 +17,14 @@ export {
   type SendResult,
 } from "./client.ts";
 export type { ConsumeOptions, Consumer, ConsumerCounters, Job } from "./consume.ts";
+export { type CopyCounts, copyCounts } from "./copy-counts.ts";
 export type { Cause, Gap, TopicStatus } from "./held.ts";
 export { createUndoHistory, type TopicPath, type UndoHistory, type UndoHistoryOptions, type Undone } from "./history.ts";
 export { type ClientInbox, type InboxMessage, inbox } from "./inbox.ts";
 export { type Area, type Nearby, near } from "./near.ts";
 export type { ClientLimits, ClientOptions } from "./options.ts";
 export type { ClientStorage } from "./outbox.ts";
+export { type ClientTopic, topic } from "./own-topic.ts";
 export { type PageConfig, pageConfig } from "./page-config.ts";
 export { type Pointer, type PointerOptions, type Pointers, pointers } from "./pointers.ts";
 export {

@@ -39,8 +39,8 @@ export interface LineHost {
   /** The line that carried the session is gone. */
   onLost(reason: CloseReason | undefined): void;
   onState(): void;
-  /** Told before the state changes. */
-  onSocketEnd(end: SocketEnd): void;
+  /** Said, and told, before the state changes. */
+  readonly facts: { socketEnd?: SocketEnd; ended?(end: SocketEnd): void };
 }
 
 export interface Line {
@@ -54,15 +54,18 @@ export interface Line {
 }
 
 export function createLine(host: LineHost): Line {
-  const { env, reconnect, connector, target, onFrame, ping, onLost, onState, onSocketEnd } = host;
+  const { env, reconnect, connector, target, onFrame, ping, onLost, onState, facts } = host;
   let state = initialLine;
   let transport: Transport | undefined;
-  let cancel: (() => void) | undefined;
+  let opening: { cancel(): void } | undefined;
   let heard = 0;
   let timer: Timer | undefined;
 
   const ended = (type: "line-closed" | "line-failed", line: number, code: number, reason: string): void => {
-    if (line === state.line) onSocketEnd({ code, reason });
+    if (line === state.line) {
+      facts.socketEnd = { code, reason };
+      facts.ended?.(facts.socketEnd);
+    }
     dispatch(type, line, code);
   };
 
@@ -86,18 +89,20 @@ export function createLine(host: LineHost): Line {
 
   const open = (line: number): void => {
     heard = 0;
-    const events = {
-      ...host.events,
-      onOpen(raw: Transport) {
-        const opened = host.accept(raw);
-        opened.handlers = handlersFor(opened, line);
-        if (line !== state.line) return opened.terminate();
-        transport = opened;
+    opening = connector.open(
+      target,
+      {
+        ...host.events,
+        onOpen(raw: Transport) {
+          const opened = host.accept(raw);
+          opened.handlers = handlersFor(opened, line);
+          if (line !== state.line) return opened.terminate();
+          transport = opened;
+        },
+        onFail: (reason: string) => ended("line-failed", line, 0, reason),
       },
-      onFail: (reason: string) => ended("line-failed", line, 0, reason),
-    };
-    const opening = connector.open(target, events, host.format);
-    cancel = () => opening.cancel();
+      host.format,
+    );
   };
 
   const dispatch = (...event: LineEvent): void => {
@@ -107,14 +112,13 @@ export function createLine(host: LineHost): Line {
     if (next === before) return;
     state = next;
     if (timer) env.clearTimer(timer);
-    timer = undefined;
     const { name, line, farewell } = next;
     const isNew = line !== before.line;
     if (isNew || (name !== "connecting" && name !== "connected")) {
       const left = transport;
       transport = undefined;
       if (left) left.close(farewell ? 3000 : 1000, farewell ?? "CLOSE_NORMAL");
-      else cancel?.();
+      else opening?.cancel();
       if (before.name === "connected") onLost(next.reason);
     }
     // Who was told of the loss may have moved on.

@@ -2,13 +2,14 @@
  * What an application says of its client when it makes it.
  *
  * Always: every option may be left out; what then holds stands beside it.
- * Rules: docs/protocol.md HELLO1-HELLO7, CALL1-CALL7, LINE1-LINE9.
+ * Rules: docs/protocol.md HELLO1-HELLO7, CALL1-CALL7, LINE1-LINE9; docs/protocol/auth.md AUTH1-AUTH18.
  */
 import type { Env } from "../core/env.ts";
 import type { Events } from "../core/events.ts";
 import type { LineOptions } from "../session/line-step.ts";
 import type { Connector } from "../transport/transport.ts";
 import type { Packer } from "../wire/packer.ts";
+import type { Auth } from "./auth.ts";
 import type { ClientStorage } from "./outbox.ts";
 import type { Upgrade } from "./upgrade.ts";
 
@@ -30,6 +31,8 @@ export interface ClientOptions<E extends Events = Events> {
   readonly connector?: Connector;
   /** The same as the server's. Default `edn()`. */
   readonly packer?: Packer;
+  /** Who this is, shown to the server and renewed: `renewing(() => token)` of `sente-sync/client/auth`. Default: what the browser sends, as cookies. */
+  readonly auth?: Auth | undefined;
   /** Moves to better packers and transports while the session goes on: `upgrade(…)`. */
   readonly upgrade?: Upgrade;
   readonly reconnect?: Partial<LineOptions>;

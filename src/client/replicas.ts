@@ -13,6 +13,7 @@ import type { ClientCore, SessionPart } from "./client.ts";
 import { createHeld, type Held, type HeldHost, type TopicMessage } from "./held.ts";
 
 export interface Replicas extends SessionPart {
+  readonly all: ReadonlyMap<string, Held>;
   hold(topic: string, kind: string, create?: () => Replica<unknown, never>): Held;
   /** A new line is ready: subscribe everything that is used. A plain Sente server has no topics. */
   start(isPlain: boolean): void;
@@ -70,6 +71,7 @@ export function createReplicas(
   const host: HeldHost = { ...core, byId, idle: new Set(), want };
 
   return {
+    all,
     hold(topic, kind, create) {
       const held = all.get(topic) ?? createHeld(host, topic, kind, create?.(), beginnings.get(topic));
       all.set(topic, held);

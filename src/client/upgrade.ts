@@ -29,12 +29,10 @@ export interface UpgradeHost {
   readonly env: Env;
   readonly connector: Connector;
   readonly line: Line;
-  /** What the line speaks. */
-  readonly packer: Packer;
-  /** The URL of the line. */
-  readonly target: URL;
-  /** From now on that is what is sent in. */
-  speak(packer: Packer): void;
+  /** The URL of the line: there where one is open. */
+  readonly target: URL | undefined;
+  /** What the line speaks; from now on that, if there is one. */
+  speak(next?: Packer): Packer;
   send(id: `chsk/${string}`, data: unknown): void;
   /** Hello, with more fields. */
   hello(fields: { readonly move: true }, settle: Settle): void;
@@ -54,7 +52,7 @@ export interface Upgrade {
 
 export interface AttachedUpgrade {
   /** Hello was answered: the session may move. */
-  ready(): void;
+  welcomed(): void;
   /** A better transport is open, and `packer` spoken on it; `tell` gives its first message. */
   better(opened: Transport, packer: Packer, tell: () => void): void;
   /** Takes the server's answer about packers, and its last word on the old connection. */
@@ -142,7 +140,7 @@ function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTime
 
   const begin = ({ transport, packer }: Beside): void => {
     const old = line.transport as Transport;
-    const before = host.packer;
+    const before = host.speak();
     const early: (string | Uint8Array)[] = [];
     old.handlers = { onFrame: (data) => line.hear(data, before), onClose: fail };
     transport.handlers = { onFrame: (data) => void early.push(data), onClose: fail };
@@ -169,7 +167,7 @@ function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTime
   /** A connection beside this one, in a better packer. */
   const open = (packer: Packer): void => {
     let transport: Transport | undefined;
-    const url = new URL(host.target);
+    const url = new URL(host.target as URL);
     url.searchParams.set("packers", packer.name);
     url.searchParams.set("move", "1");
     const opening = host.connector.open(
@@ -200,18 +198,18 @@ function attach(host: UpgradeHost, byName: ReadonlyMap<string, Packer>, moveTime
   const ready = (): void => {
     isReady = true;
     next();
-    if (!move && offered.length && !byName.has(host.packer.name)) {
-      host.send(messages.packerCapabilities, packerCapabilities([...offered, host.packer.name]));
+    if (!move && offered.length && !byName.has(host.speak().name)) {
+      host.send(messages.packerCapabilities, packerCapabilities([...offered, host.speak().name]));
     }
   };
 
   return {
     better,
-    ready,
+    welcomed: ready,
     receive(id, data) {
       if (id === messages.packerAgreement) {
         const chosen = byName.get(readPackerAgreement(data, offered) ?? "");
-        if (chosen && chosen !== host.packer && isReady && !move) open(chosen);
+        if (chosen && chosen !== host.speak() && isReady && !move) open(chosen);
       } else if (id === movedEvent) move?.finish?.();
       else return false;
       return true;

@@ -9,6 +9,7 @@
 /** What each code means, in one line. */
 export const errorCodes = {
   "invalid": "The input breaks a rule; the message names it.",
+  "unauthenticated": "The server does not know who this is, or no longer.",
   "forbidden": "The server's `authorize` said no, or took an earlier yes back.",
   "not-declared": "No definition or server call declares that topic or event.",
   "unhandled-event": "The server has no handler for the event, so nobody will reply.",

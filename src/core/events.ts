@@ -12,6 +12,8 @@ export interface EventShape {
   readonly data?: Schema<never, unknown> | Schema;
   /** What a request for it is answered with. */
   readonly reply?: Schema<never, unknown> | Schema;
+  /** Sent to a user by the server it goes into that user's inbox, and is not lost for who is away. */
+  readonly inbox?: true;
 }
 
 export type Events = { readonly [name: string]: EventShape };
@@ -20,6 +22,10 @@ export type Events = { readonly [name: string]: EventShape };
 export type AnyEvents = { readonly [name: string]: { readonly data: Schema<unknown>; readonly reply: Schema<unknown> } };
 
 export type EventName<E extends Events> = Extract<keyof E, string>;
+/** Those that are pushed: told to who is there. */
+export type PushName<E extends Events> = {
+  [N in EventName<E>]: E[N] extends { readonly inbox: true } ? never : N;
+}[EventName<E>];
 type Part<E, N, P extends "data" | "reply"> = N extends keyof E
   ? E[N] extends { readonly [K in P]: infer S }
     ? S

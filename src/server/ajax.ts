@@ -19,6 +19,7 @@ import { chain } from "../wire/packer.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import { type Framer, toBytes } from "./frames.ts";
+import { type Identity, isOurs } from "./identity.ts";
 import type { Inbound } from "./inbound.ts";
 import { closeCodes, type ServerLimits } from "./limits.ts";
 import { PostReply } from "./post-reply.ts";
@@ -46,11 +47,11 @@ export interface AjaxDoor {
   /** Why it may not, before anybody is asked who it is. */
   check(context: RequestContext): Refusal | undefined;
   /** Who it is, or why not; whether it fits is to be asked where it would enter. */
-  admit(context: RequestContext): Promise<{ readonly user: User } | Refusal>;
+  admit(context: RequestContext): Promise<Identity | Refusal>;
   /** Why no more fit, if so: on the whole, or of that user. */
   full(user?: User): Refusal | undefined;
   framerFor(offered: readonly string[]): Framer;
-  enter(transport: Transport, url: URL, user: User, framer: Framer): Connection;
+  enter(transport: Transport, url: URL, identity: Identity, framer: Framer): Connection;
   /** It polls: from now on its user counts as connected. */
   polls(connection: Connection): void;
   /** Somebody who posts and does not poll. */
@@ -113,12 +114,12 @@ export function createAjax(door: AjaxDoor): Ajax {
   const sendFrame = (request: IncomingMessage, response: ServerResponse, { data, text: isText }: Frame, type?: string): void =>
     send(request, response, 200, data, type ?? (isText ? text : "application/octet-stream"));
 
-  const open = (url: URL, user: User, framer: Framer, timeout: Frame): Entry => {
+  const open = (url: URL, identity: Identity, framer: Framer, timeout: Frame): Entry => {
     const name = isOurs(url) ? randomHex(env, 16) : undefined;
     const transport = new PollTransport({ env, ...longPoll, timeout, ...(name !== undefined && { name }) });
-    const connection = door.enter(transport, url, user, framer);
+    const connection = door.enter(transport, url, identity, framer);
     const entry = { connection, transport };
-    const [table, key] = name === undefined ? ([plain, keyOf(url, user)] as const) : ([ours, name] as const);
+    const [table, key] = name === undefined ? ([plain, keyOf(url, identity.user)] as const) : ([ours, name] as const);
     table.set(key, entry);
     connection.onceClosed = () => {
       if (table.get(key) === entry) table.delete(key);
@@ -163,7 +164,7 @@ export function createAjax(door: AjaxDoor): Ajax {
     const full = door.full(admitted.user);
     if (full) return refuse(request, response, full);
     // What waits is the handshake: it answers this request, whatever it asked for.
-    hold(request, response, open(url, admitted.user, framer, timeout), isOurs(url) ? 0 : undefined);
+    hold(request, response, open(url, admitted, framer, timeout), isOurs(url) ? 0 : undefined);
   };
 
   /** A plain client that polls, with its user as the newest request shows it. */
@@ -280,10 +281,6 @@ const strangeOrigin: Refusal = { status: 403, body: "Unauthorized origin" };
 const tooLarge: Refusal = { status: 413, body: "Too large" };
 const tooMany: Refusal = { status: 429, body: "Too many messages" };
 const unreadable: Refusal = { status: 400, body: "Bad request" };
-
-function isOurs(url: URL): boolean {
-  return url.searchParams.get("sync") === "1";
-}
 
 /** Its client went: whatever it is given is lost. */
 function isGone(response: ServerResponse): boolean {

@@ -21,7 +21,7 @@ import { createView, type ViewKey, type ViewOptions } from "../kind/view.ts";
 import type { AppendResult, Durability, Retention } from "../topic/log.ts";
 import { createMemoryLog } from "../topic/memory-log.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, loadedTopic, optionsOf, type ParamValues, patternOf } from "./family.ts";
+import { declareKind, type Family, loadedTopic, type OnHandle, optionsOf, type ParamValues, patternOf } from "./family.ts";
 import type { Authorize } from "./grants.ts";
 import type { Hosted } from "./hosted.ts";
 import { firstValue, seeded } from "./published.ts";
@@ -90,7 +90,7 @@ type HostOptions<T> = Omit<ServerAtomOptions<T>, "initial" | "seed"> & {
   readonly initial: T;
   readonly seed: (() => T | Promise<T>) | undefined;
   readonly versions: Versions | undefined;
-  onHandle(handle: ServerAtom<T>): void;
+  readonly onHandle: OnHandle<ServerAtom<T>>;
 };
 
 function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): Hosted | Promise<Hosted> {
@@ -107,27 +107,32 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
   let topic: Topic | undefined;
   let views: ReturnType<typeof createViews> | undefined;
   const show = (): void => shown.set(authority.value);
-  const made = topics.create({
-    name,
-    kind: "atom",
-    catchUp: "snapshot",
-    retention: options.retention,
-    durability: options.durability ?? "memory",
-    snapshot: authority.snapshot,
-    versions: older,
-    projector: patchProjector,
-    load: (state) => authority.load(state === undefined ? options.initial : state),
-    replay: (steps) => authority.apply(steps as Steps),
-    recovered: show,
-  });
+  const create = (): Topic | Promise<Topic> =>
+    topics.create({
+      name,
+      kind: "atom",
+      catchUp: "snapshot",
+      retention: options.retention,
+      durability: options.durability ?? "memory",
+      snapshot: authority.snapshot,
+      versions: older,
+      projector: patchProjector,
+      load: (state) => authority.load(state === undefined ? options.initial : state),
+      replay: (steps) => authority.apply(steps as Steps),
+      recovered: show,
+    });
   const { seed } = options;
-  const created = seed
-    ? seeded(topics, made, async () => {
-        const value = await firstValue(core, name, seed);
-        authority.set(value);
-        return authority.take(topics.pack) ?? [];
-      })
-    : made;
+  const begin = async (): Promise<unknown> => {
+    const value = await firstValue(core, name, seed as NonNullable<typeof seed>);
+    authority.set(value);
+    return authority.take(topics.pack) ?? [];
+  };
+  let created: Topic | Promise<Topic>;
+  const open = (): Hosted | Promise<Hosted> => {
+    const made = create();
+    created = seed ? seeded(topics, made, begin) : made;
+    return created instanceof Promise ? created.then(ready) : ready(created);
+  };
 
   let gathering = false;
   let timer: Timer | undefined;
@@ -171,15 +176,17 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
     change();
     changed();
   };
-  options.onHandle({
+  const handle: ServerAtom<T> = {
     topic: name,
-    ready: quiet(Promise.resolve(created).then(() => {})),
+    get ready() {
+      return quiet(Promise.resolve(created).then(() => {}));
+    },
     get: () => authority.value,
     subscribe: shown.subscribe,
     listen: shown.listen,
     set: (value) => write(() => authority.set(value)),
     update: (recipe) => write(() => authority.update(recipe)),
-  });
+  };
 
   const ready = (opened: Topic): Hosted => {
     topic = opened;
@@ -201,7 +208,8 @@ function hostAtom<T>(core: ServerCore, name: string, options: HostOptions<T>): H
       },
     };
   };
-  return created instanceof Promise ? created.then(ready) : ready(created);
+  options.onHandle(handle, open);
+  return open();
 }
 
 /** The derived topics of one atom, each on a memory log of its own. */

@@ -16,7 +16,7 @@ import { ownBudget } from "../wire/packer.ts";
 import { createReaders, type Subscribers } from "./channel-readers.ts";
 import { createWildcards, type Wildcards } from "./channel-wildcards.ts";
 import { coreOf, type ServerCore } from "./core.ts";
-import { declareKind, type Family, type ParamValues } from "./family.ts";
+import { declareKind, type Family, type OnHandle, type ParamValues } from "./family.ts";
 import type { Authorize } from "./grants.ts";
 import { type GroupOptions, type GroupStats, groupTopic, hostGroup } from "./groups.ts";
 import { watched } from "./guard.ts";
@@ -120,7 +120,7 @@ interface ChannelHost {
   readonly groups: Groups;
   /** Told what was appended. */
   heard(first: number, records: readonly LogRecord[]): void;
-  onHandle(handle: ServerChannel<ChannelEvents>): void;
+  readonly onHandle: OnHandle<ServerChannel<ChannelEvents>>;
 }
 
 function hostChannel(
@@ -151,14 +151,18 @@ function hostChannel(
       core.report(error, name);
     }
   };
-  const created = topics.create({
-    name,
-    kind: "channel",
-    catchUp: "gap",
-    retention: options.retention,
-    durability: durabilityOf(core, options),
-    snapshot: () => undefined,
-  });
+  let created: Topic | Promise<Topic>;
+  const open = (): Hosted | Promise<Hosted> => {
+    created = topics.create({
+      name,
+      kind: "channel",
+      catchUp: "gap",
+      retention: options.retention,
+      durability: durabilityOf(core, options),
+      snapshot: () => undefined,
+    });
+    return created instanceof Promise ? created.then(ready) : ready(created);
+  };
   let topic: Topic | undefined;
   const append = (opened: Topic, entry: Uint8Array): Published => {
     opened.checkOpen();
@@ -175,9 +179,11 @@ function hostChannel(
     return new Stored(() => stored);
   };
 
-  onHandle({
+  const handle: ServerChannel<ChannelEvents> = {
     topic: name,
-    ready: quiet(Promise.resolve(created).then(() => {})),
+    get ready() {
+      return quiet(Promise.resolve(created).then(() => {}));
+    },
     publish(event, data) {
       const decided = authority.decide({ event, data }, { replica: "", user: undefined, nowMs: env.nowMs() }) as ChannelEntry;
       const entry = topics.pack([decided[0], decided[1], null]);
@@ -193,7 +199,7 @@ function hostChannel(
     },
     subscribers: readers,
     group: (group) => groups.stats(name, group),
-  });
+  };
 
   const ready = (opened: Topic): Hosted => {
     topic = opened;
@@ -212,7 +218,8 @@ function hostChannel(
       close: () => listeners.clear(),
     };
   };
-  return created instanceof Promise ? created.then(ready) : ready(created);
+  onHandle(handle, open);
+  return open();
 }
 
 const durabilityOf = (core: ServerCore, { durability }: { readonly durability?: Durability }): Durability =>

@@ -10,12 +10,13 @@ import type { Capabilities } from "../session/capabilities.ts";
 import type { Bucket } from "../tail/bucket.ts";
 import type { Frame, Transport } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
+import type { Credential } from "./credentials.ts";
 import type { Framer } from "./frames.ts";
 import type { Session } from "./sessions.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Why reading is paused: its rate is over, too much waits to be sent, it moves, or the server closes. */
-export const pauseReasons = { rate: 1, waiting: 2, move: 4, drain: 8 } as const;
+/** Why reading is paused: its rate is over, too much waits to be sent, it moves, the server closes, or finds out who it is. */
+export const pauseReasons = { rate: 1, waiting: 2, move: 4, drain: 8, auth: 16 } as const;
 export type PauseReason = (typeof pauseReasons)[keyof typeof pauseReasons];
 
 /** Who it is, which stays as it is. */
@@ -38,7 +39,7 @@ export class ConnectionRecord {
   readonly id: string;
   readonly transport: Transport;
   readonly framer: Framer;
-  /** An anonymous user's is replaced by hello with the one of its session. */
+  /** An anonymous user's is replaced by hello with the one of its session; who says so with hello is nobody before. */
   user: User;
   readonly clientId: string;
   /** By polls, also where what they carry is sealed. */
@@ -71,9 +72,11 @@ export class ConnectionRecord {
   moving = false;
   /** Who speaks for it since. */
   movedTo: Connection | undefined;
-  /** It was opened to take over from another, and has not said hello. */
+  /** It was opened to take over from another, or is to say who it is, and has not said hello. */
   visiting = false;
-  /** What it said before it has taken over. */
+  /** Where it has to be shown again, or was said on the line. */
+  credential: Credential | undefined;
+  /** What it said before it has taken over, or before it is known who it is. */
   awaitsMove: (string | Uint8Array)[] | undefined;
   /** Takes entries in the compact form. */
   compact = false;

@@ -3,7 +3,7 @@
  *
  * Always: a connection's first frame is the handshake, whatever its hook does; it is entered under its user before any of its messages is
  * handled, and taken out once, when it closes. One that was opened to take over from another is entered when it has, or stands for itself.
- * Rules: docs/protocol.md HAND1-HAND5, USER1-USER4; docs/protocol/upgrade.md MOVE1-MOVE14.
+ * Rules: docs/protocol.md HAND1-HAND5, USER1-USER4; docs/protocol/upgrade.md MOVE1-MOVE14; docs/protocol/auth.md AUTH1, AUTH2.
  */
 import { uuidV7 } from "../core/env.ts";
 import { isSyncError } from "../core/errors.ts";
@@ -16,8 +16,10 @@ import type { Frame, Transport } from "../transport/transport.ts";
 import type { Capable } from "./capable.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Framer } from "./frames.ts";
 import type { Guard } from "./guard.ts";
+import type { Identity } from "./identity.ts";
 import type { Inbound } from "./inbound.ts";
 import { createSweep, type KeepaliveOptions } from "./keepalive.ts";
 import { closeCodes } from "./limits.ts";
@@ -30,7 +32,7 @@ import type { Subscriptions } from "./subscribe.ts";
 export interface Connections {
   readonly all: ReadonlySet<Connection>;
   /** Says the handshake; from now on what the transport carries is handled. */
-  enter(transport: Transport, url: URL, user: User, framer: Framer): Connection;
+  enter(transport: Transport, url: URL, identity: Identity, framer: Framer): Connection;
   /** Somebody who only posts: what is pushed to it goes nowhere. */
   visitor(url: URL, user: User, framer: Framer): Connection;
   /** It was opened to take over from another, and stands for itself now, where there is room. */
@@ -46,6 +48,7 @@ interface ConnectionsHost {
   readonly callHook: Guard["callHook"];
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
+  readonly credentials: Credentials;
   readonly peers: Peers;
   readonly capable: Capable;
   readonly pushes: Pushes;
@@ -66,7 +69,7 @@ const nowhere: Transport = {
 };
 
 export function createConnections(parts: ConnectionsHost): Connections {
-  const { core, keepalive, hooks, callHook, sessions, subscriptions, peers, capable, pushes } = parts;
+  const { core, keepalive, hooks, callHook, sessions, subscriptions, credentials, peers, capable, pushes } = parts;
   const { env, limits, counters, users } = core;
   const all = new Set<Connection>();
   const sweep = createSweep({ env, connections: all, sessions, keepalive, stuckMs: limits.stuckMs, counters });
@@ -79,6 +82,7 @@ export function createConnections(parts: ConnectionsHost): Connections {
     sessions.detach(connection);
     // Who was sent away will not be waited for; of who closed in order it is soon known whether that was all.
     const isPeers = !connection.closing && (code === closeCodes.normal || code === closeCodes.goingAway);
+    credentials.forget(connection);
     subscriptions.release(connection, code === closeCodes.ended ? "over" : isPeers ? "goodbye" : "lost");
     connection.onceClosed?.();
     if (isOver) return;
@@ -108,18 +112,33 @@ export function createConnections(parts: ConnectionsHost): Connections {
       offersSync: url.searchParams.get("sync") === "1",
     });
 
-  const handshakeOf = ({ framer, offersSync, user }: Connection, url: URL): Frame => {
+  const uidOf = (user: User): unknown => (isAnonymous(user) ? anonymousUid : user.id);
+
+  /** `isAwaited`: it is nobody yet, so the application is not asked. */
+  const handshakeOf = ({ framer, offersSync, user }: Connection, url: URL, isAwaited = false): Frame => {
     const say = (data: unknown): Frame => {
-      const inner = [isAnonymous(user) ? anonymousUid : user.id, null, data];
+      const inner = [uidOf(user), null, data];
       if (offersSync) inner.push({ v: version });
       return framer.message([new Keyword(handshakeEvent), inner]);
     };
     let frame: Frame | undefined;
+    if (isAwaited) return say(capable.announce(null));
     callHook(() => {
       const data = hooks.handshakeData?.({ url, user }) ?? null;
       frame = say(offersSync ? capable.announce(data) : data);
     }, "handshakeData");
     return frame ?? say(null);
+  };
+
+  /** What the handshake would have said, had it been known who it is. */
+  const greet = ({ framer, user }: Connection, url: URL): readonly [uid: unknown, data: unknown] => {
+    let told: unknown = null;
+    callHook(() => {
+      const data = capable.announce(hooks.handshakeData?.({ url, user }) ?? null);
+      framer.message(data);
+      told = data;
+    }, "handshakeData");
+    return [uidOf(user), told];
   };
 
   /** It stands for itself from now on. */
@@ -137,20 +156,22 @@ export function createConnections(parts: ConnectionsHost): Connections {
 
   return {
     all,
-    enter(raw, url, user, framer) {
+    enter(raw, url, identity, framer) {
+      const { user, isAwaited = false } = identity;
       const { seal } = framer.packer;
       const transport = seal ? sealTransport(raw, seal, { env, maxFrameBytes: limits.maxFrameBytes, onBroken: broken }) : raw;
       const connection = connectionOf(transport, url, user, framer, raw.polled);
       transport.handlers = connection;
       all.add(connection);
-      connection.visiting = connection.offersSync && url.searchParams.get("move") === "1";
+      connection.visiting = isAwaited || (connection.offersSync && url.searchParams.get("move") === "1");
       // One that polls is timed by its polls.
       connection.checkAtMs = env.monotonicMs() + keepalive.keepaliveMs / 2;
-      const handshake = handshakeOf(connection, url);
+      const handshake = handshakeOf(connection, url, isAwaited);
       connection.control(handshake);
       if (connection.polled) connection.handshake = handshake;
       // The handshake is the first frame whatever the hook sends.
       connection.flush();
+      credentials.hold(connection, identity, isAwaited ? () => greet(connection.current, url) : undefined);
       if (!connection.visiting) admitted(connection);
       // One of ours proves with its hello who it is.
       if (!connection.offersSync) pushes.returned(connection);

@@ -15,6 +15,7 @@ import type { ServerLimits } from "./limits.ts";
 import type { Subscriptions } from "./subscribe.ts";
 import type { Topics } from "./topics.ts";
 import type { Users } from "./users.ts";
+import type { WaysIn } from "./ways-in.ts";
 
 export interface ServerCore {
   readonly env: Env;
@@ -40,9 +41,13 @@ export interface ServerCore {
   readonly ends: Set<() => void>;
   /** What `authorize` says to writing there. */
   mayWrite: Subscriptions["mayWrite"];
+  /** Who is being let in. */
+  readonly ways: WaysIn;
   readonly users: Users;
   /** Pushes an event to the user's connections; `toPlain`: to those of plain Sente peers alone. */
   push(userId: string, name: string, data: unknown, toPlain?: boolean): void;
+  /** Puts an event into the user's inbox; throws SyncError `invalid` where there is none, or its schema refuses the data. */
+  notify: (userId: string, name: string, data: unknown) => void;
   /** By path. */
   readonly bridges: Map<string, Bridge>;
   /** The one of that packer, which the server knows from then on. */

@@ -2,7 +2,7 @@
  * What a server counts: the part of `sync.stats()` that only grows.
  *
  * Always: whatever is refused, dropped or closed by a limit is counted here, once.
- * Rules: docs/protocol.md LIMIT1-LIMIT13.
+ * Rules: docs/protocol.md LIMIT1-LIMIT14.
  */
 
 export interface Counters {
@@ -27,6 +27,8 @@ export interface Counters {
   /** WebSockets, for a message over `maxFrameBytes` as it came or inflated. */
   closedTooLarge: number;
   handlerErrors: number;
+  /** How often a topic gave up what its tails held, for `maxTailBytes`. */
+  droppedTails: number;
   /** Also those that were loaded again. */
   topicsLoaded: number;
   /** Let go because nobody used them. */
@@ -52,6 +54,7 @@ export function createCounters(): Counters {
     closedFlooding: 0,
     closedTooLarge: 0,
     handlerErrors: 0,
+    droppedTails: 0,
     topicsLoaded: 0,
     topicsUnloaded: 0,
   };

@@ -7,21 +7,30 @@
 import type { Env } from "../core/env.ts";
 import type { Connection } from "./connection.ts";
 import { pauseReasons } from "./connection-record.ts";
+import { ping } from "./keepalive.ts";
 import { closeCodes } from "./limits.ts";
 import type { Topics } from "./topics.ts";
 
 /** How often to look whether all is answered. */
 const lookEveryMs = 10;
+/** Nobody's ping is answered meanwhile: what is pinged so often does not take the server for dead. */
+const pingEveryMs = 2000;
 
 /** Resolves when all that was read is answered, or after `drainMs`. */
 export function drained(env: Env, connections: ReadonlySet<Connection>, topics: Topics, drainMs: number): Promise<void> {
   const untilMs = env.monotonicMs() + drainMs;
+  let pingMs = env.monotonicMs() + pingEveryMs;
   for (const connection of connections) connection.pauseReading(pauseReasons.drain);
   return new Promise((resolve) => {
     const look = (): void => {
       const busy = topics.storing ?? [...connections].some(isBusy);
-      if (busy && env.monotonicMs() < untilMs) env.setTimer(look, lookEveryMs);
-      else resolve();
+      const nowMs = env.monotonicMs();
+      if (!busy || nowMs >= untilMs) return resolve();
+      if (nowMs >= pingMs) {
+        pingMs = nowMs + pingEveryMs;
+        for (const connection of connections) if (!connection.polled && !connection.blockedSinceMs) ping(connection);
+      }
+      env.setTimer(look, lookEveryMs);
     };
     look();
   });

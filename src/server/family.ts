@@ -50,15 +50,29 @@ export function loadedTopic(topic: Topic | undefined, what: string): Topic {
 }
 
 /** Throws SyncError `unsupported` for what is asked to be stored where nothing can be. */
-export function checkDurability({ hasStorage }: ServerCore, durability: Durability | undefined, pattern: string): void {
+export function checkDurability(
+  { hasStorage }: Pick<ServerCore, "hasStorage">,
+  durability: Durability | undefined,
+  what: string,
+): void {
   if (!durability || durability === "memory" || hasStorage) return;
   throw new SyncError(
     "unsupported",
-    `"${pattern}" is to be ${durability}, and this server stores nothing: give \`createServer\` a \`storage\`, or leave \`durability\` out.`,
+    `${what} is to be ${durability}, and this server stores nothing: give \`createServer\` a \`storage\`, or leave \`durability\` out.`,
   );
 }
 
-/** Declares the target; `host` serves one topic, and tells its handle before it returns. */
+/** Told the handle of a topic before it is opened, and how it is opened for that handle again where that failed. */
+export type OnHandle<Handle> = (handle: Handle, open?: Open) => void;
+type Open = () => Hosted | Promise<Hosted>;
+
+/** How long a topic of a name waits until it is opened again: at first, and at most. */
+const reopenMs = { first: 1000, most: 30_000 };
+
+/**
+ * Declares the target; `host` serves one topic, and tells its handle before it returns. A topic of a name has one handle for good: where it
+ * cannot be opened now, it is tried again.
+ */
 export function declareKind<Handle>(
   core: ServerCore,
   kind: string,
@@ -67,31 +81,36 @@ export function declareKind<Handle>(
     durability,
     ...declaration
   }: Pick<Declaration, "authorize" | "writeAction"> & { readonly durability?: Durability | undefined },
-  host: (name: string, params: ParamValues, onHandle: (handle: Handle) => void) => Hosted | Promise<Hosted>,
+  host: (name: string, params: ParamValues, onHandle: OnHandle<Handle>) => Hosted | Promise<Hosted>,
 ): Handle | Family<Handle, never> {
   const { topics } = core;
   const ref = toRef(kind, target as Ref | string) as Ref | Pattern<string, unknown, never>;
-  checkDurability(core, durability, ref.pattern);
+  checkDurability(core, durability, `"${ref.pattern}"`);
   const handles = new Map<string, Handle>();
   /** What keeps a topic loaded, once for each `open`. */
   const keeping = new Map<string, (() => void)[]>();
+  const isNamed = typeof ref !== "function";
+  let openAgain: Open | undefined;
   topics.declare({
     ...declaration,
     kind,
     pattern: ref.pattern,
     companionOf: mainOf(ref),
-    host: (name, params) => host(name, params, (handle) => void handles.set(name, handle)),
+    host: (name, params) =>
+      openAgain?.() ??
+      host(name, params, (handle, open) => {
+        handles.set(name, handle);
+        if (isNamed) openAgain = open;
+      }),
     gone(name) {
+      if (isNamed) return;
       handles.delete(name);
       keeping.delete(name);
     },
   });
 
-  if (typeof ref !== "function") {
-    const opening = topics.open(ref.topic);
-    // What the application threw was reported as it was thrown.
-    if (opening instanceof Promise)
-      opening.catch((error: unknown) => isSyncError(error, "loading") || core.report(error, ref.topic));
+  if (isNamed) {
+    openNamed(core, ref.topic);
     return handles.get(ref.topic) as Handle;
   }
 
@@ -128,4 +147,27 @@ export function declareKind<Handle>(
     list: ({ prefix = "" } = {}) => [...handles.keys()].filter((name) => name.startsWith(prefix)),
     delete: (params: never) => topics.delete(ref(params).topic, "deleted"),
   };
+}
+
+/** What may be over when it is tried again. */
+const passing = ["loading", "read-only", "limit"] as const;
+
+/** Opens it, and where that may work later tries again until it does: its handle is all that the application has of it. */
+function openNamed(core: ServerCore, name: string): void {
+  const tryLater = (error: unknown, afterMs: number): void => {
+    if (core.ended) return;
+    // What the application threw was reported as it was thrown.
+    if (!isSyncError(error, "loading")) core.report(error, name);
+    if (!passing.some((code) => isSyncError(error, code))) return;
+    const again = (): void => {
+      core.ends.delete(stop);
+      const open = async (): Promise<unknown> => core.topics.open(name);
+      open().catch((still: unknown) => tryLater(still, Math.min(2 * afterMs, reopenMs.most)));
+    };
+    const timer = core.env.setTimer(again, afterMs);
+    const stop = (): void => core.env.clearTimer(timer);
+    core.ends.add(stop);
+  };
+  const opening = core.topics.open(name);
+  if (opening instanceof Promise) opening.catch((error: unknown) => tryLater(error, reopenMs.first));
 }

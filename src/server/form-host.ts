@@ -70,7 +70,7 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
   const definition = target.options as FormDefinition<Schema, unknown>;
   const { schema, initial = {}, private: privateNames = [] } = definition;
   const privates = privateNames as readonly string[];
-  const { lockMs = 30_000, checkTimeoutMs = 10_000, onChange, authorize, durability } = options;
+  const { lockMs = 30_000, checkTimeoutMs = 10_000, submitTimeoutMs = 30_000, onChange, authorize, durability } = options;
   const textual = textFields(definition);
   const fields = fieldsOf(
     options,
@@ -227,6 +227,8 @@ export function createHost(core: ServerCore, server: object, target: FormTarget,
       params,
       gather: () => texts?.gather(),
       onSubmit: options.onSubmit,
+      timeoutMs: submitTimeoutMs,
+      ends: core.ends,
       pack: core.topics.pack,
       onRunning: (isSubmitting) => tell((draft) => void (draft.isSubmitting = isSubmitting)),
       report,

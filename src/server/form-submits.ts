@@ -4,7 +4,7 @@
  * That a submission begins is stored before `onSubmit` runs, and what came of it after that. So one that is asked for again, after a line or
  * the server broke, is answered from the log. One that the server's end cut off in the middle is not done again: its outcome is unknown.
  * Always: of one form one submission runs at a time, and each is of what the form had when it was asked for; what is private is in no log.
- * Rules: docs/protocol/form.md SUBMIT1-SUBMIT8.
+ * Rules: docs/protocol/form.md SUBMIT1-SUBMIT9.
  */
 import type { Env } from "../core/env.ts";
 import { isSyncError, SyncError, toWireError } from "../core/errors.ts";
@@ -26,6 +26,8 @@ export interface Submit<Value, Field extends string, Params> extends Omit<FormCh
   readonly user: User;
   /** The same for as long as the client asks for the same submission: a key for what must happen once elsewhere. */
   readonly id: string;
+  /** Ends when it took too long: what comes of it is told to nobody. */
+  readonly signal: AbortSignal;
 }
 
 interface SubmitsHost {
@@ -37,6 +39,9 @@ interface SubmitsHost {
   /** Brings the tree to what is known elsewhere. */
   gather(): void;
   onSubmit(submit: Submit<never, string, never>): unknown;
+  readonly timeoutMs: number;
+  /** Called when the server closes. */
+  readonly ends: Set<() => void>;
   /** Throws SyncError for what the wire cannot carry. */
   pack(value: unknown): unknown;
   /** Somebody submits, or nobody any more. */
@@ -45,7 +50,12 @@ interface SubmitsHost {
 }
 
 export interface Submits {
-  submit(ask: { readonly id: string; readonly again: boolean; readonly private: unknown }, user: User): Promise<SubmitReply>;
+  /** `checkAllowed` throws where the user may not any more, and is called last before it is done. */
+  submit(
+    ask: { readonly id: string; readonly again: boolean; readonly private: unknown },
+    user: User,
+    checkAllowed: () => void,
+  ): Promise<SubmitReply>;
 }
 
 /** One that runs, or waits until it does. */
@@ -62,6 +72,8 @@ interface Job {
 const interrupted = toWireError(
   new SyncError("closed", "The server ended while this was submitted; whether it was done is unknown."),
 );
+
+const late = new SyncError("timeout", "What submits the form took too long; whether it was done is unknown.");
 
 const replyOf = ({ status, answer, errors, error }: Submission): SubmitReply =>
   status === "running"
@@ -89,18 +101,21 @@ export function createSubmits(host: SubmitsHost): Submits {
     const list = new ErrorList();
     let ending: Submission;
     try {
-      const result: unknown = await host.onSubmit({
-        value: output as never,
-        user,
-        id,
-        params: params as never,
-        error: (field, message) => list.add(field, message),
-      });
+      const result = await inTime((signal) =>
+        host.onSubmit({
+          value: output as never,
+          user,
+          id,
+          params: params as never,
+          signal,
+          error: (field, message) => list.add(field, message),
+        }),
+      );
       const { errors } = list;
       if (Object.keys(errors).length) ending = { ...begun, status: "refused", errors };
       else ending = { ...begun, status: "accepted", ...(result !== undefined && { answer: carried(result) }) };
     } catch (error) {
-      if (!isSyncError(error)) report(error);
+      if (!isSyncError(error) || error === late) report(error);
       ending = { ...begun, status: "failed", error: toWireError(error) };
     }
     try {
@@ -119,6 +134,25 @@ export function createSubmits(host: SubmitsHost): Submits {
     return replyOf(ending);
   };
 
+  /** Rejects with `late` where that takes longer than it may; what it throws afterwards is reported. */
+  const inTime = (run: (signal: AbortSignal) => unknown): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const end = new AbortController();
+      const timer = env.setTimer(() => {
+        end.abort(late);
+        reject(late);
+      }, host.timeoutMs);
+      const stop = (): void => env.clearTimer(timer);
+      host.ends.add(stop);
+      const done = async (): Promise<unknown> => run(end.signal);
+      done()
+        .then(resolve, (error: unknown) => (end.signal.aborted ? report(error) : reject(error)))
+        .finally(() => {
+          stop();
+          host.ends.delete(stop);
+        });
+    });
+
   /** What `onSubmit` returned was done, whether it can travel or not. */
   const carried = (answer: unknown): unknown => {
     try {
@@ -130,10 +164,11 @@ export function createSubmits(host: SubmitsHost): Submits {
     }
   };
 
-  const run = async (job: Job, id: string, user: User): Promise<SubmitReply> => {
+  const run = async (job: Job, id: string, user: User, checkAllowed: () => void): Promise<SubmitReply> => {
     let checked: Checked;
     try {
       checked = await checks.all(job.value, job.whole, user);
+      checkAllowed();
     } catch (error) {
       if (!isSyncError(error)) report(error);
       return { status: "failed", error: toWireError(error) };
@@ -150,7 +185,7 @@ export function createSubmits(host: SubmitsHost): Submits {
   const accepted = (): SubmitReply => replyOf({ ...(tree.get().submitted as Submitted), status: "accepted" });
 
   return {
-    async submit({ id, again, private: own }, user) {
+    async submit({ id, again, private: own }, user, checkAllowed) {
       for (const { ids, reply } of jobs) if (ids.has(id)) return reply;
       host.gather();
       const { submissions = {}, value } = tree.get();
@@ -166,7 +201,8 @@ export function createSubmits(host: SubmitsHost): Submits {
       if (jobs.size > maxSubmissions) throw new SyncError("backpressure", "Too many submit this form at once; try again.");
       // With something else that is private it is another submission, also where the one before it is accepted.
       const isOther = again || [...jobs].some((job) => isSame(job.value, value));
-      const turn = async (): Promise<SubmitReply> => (!isOther && isAccepted(value) ? accepted() : run(job, id, user));
+      const turn = async (): Promise<SubmitReply> =>
+        !isOther && isAccepted(value) ? accepted() : run(job, id, user, checkAllowed);
       const reply = last.then(turn).finally(() => {
         jobs.delete(job);
         if (!jobs.size) host.onRunning(false);

@@ -14,7 +14,7 @@
  * `signup/7/@form`. `authorize` is asked about both, and about submits, as about writes to the tree.
  * Texts that merge letter by letter are in a document, `signup/7/@text`, and written to the tree by the server.
  * Always: clients write fields, and neither private nor derived ones; what `onSubmit` gets has passed everything a moment before.
- * Rules: docs/protocol/form.md FORM1-FORM8, CHECK1-CHECK7, EDIT1-EDIT5, SUBMIT1-SUBMIT8.
+ * Rules: docs/protocol/form.md FORM1-FORM8, CHECK1-CHECK7, EDIT1-EDIT5, SUBMIT1-SUBMIT9.
  */
 import type { Pattern, Ref } from "../core/definitions.ts";
 import type { Draft, FieldName, FieldValue, FormShape } from "../core/form.ts";
@@ -78,6 +78,8 @@ export interface ServerFormOptions<In, Out, Answer, P extends ParamValues = Para
   readonly lockMs?: number;
   /** How long a submit waits for the schema, the validators and the rules before it is answered with `timeout`. Default 10 000. */
   readonly checkTimeoutMs?: number;
+  /** How long `onSubmit` may take before it is answered with `timeout`, and the next submission has its turn. Default 30 000. */
+  readonly submitTimeoutMs?: number;
   /** Asked for `read` and for `write`, which submitting is, too. */
   readonly authorize?: Authorize;
   /** Of what is typed. Default `strict` where the server has a storage. */

@@ -8,7 +8,8 @@ import { SyncError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { bothPaths, type Paths } from "../kind/paths.ts";
 
-export type Action = "read" | "write" | "create" | "delete" | "publish" | "consume" | "presence" | "relay" | "event" | "request";
+/** `create`: the first write of a client to a topic that nothing was ever written to, beside `write`. */
+export type Action = "read" | "write" | "create" | "publish" | "consume" | "presence" | "relay" | "event" | "request";
 
 export interface AuthorizeRequest {
   readonly user: User;
@@ -75,6 +76,8 @@ export function ask(...args: Parameters<typeof askGrant>): boolean | Promise<boo
 function judged(answer: unknown, { action, kind, topic }: AuthorizeRequest, report: (error: unknown) => void): Grant {
   if (answer === true) return true;
   if (!Array.isArray(answer)) return false;
+  // Who may write a part may begin with it.
+  if (action === "create") return answer.length > 0;
   const isPaths = answer.every((path) => Array.isArray(path) && path.every((key) => typeof key === "string"));
   if (isPaths && partly.has(kind) && (action === "read" || action === "write")) return answer;
   report(

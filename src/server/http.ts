@@ -3,7 +3,7 @@
  *
  * Always: every refused request is answered with a status and a line of text, and counted; nothing of a request is
  * believed before `authenticate` said who it is.
- * Rules: docs/protocol.md DOOR1-DOOR12; docs/protocol/ajax.md AJAX2.
+ * Rules: docs/protocol.md DOOR1-DOOR12; docs/protocol/ajax.md AJAX2; docs/protocol/auth.md AUTH1, AUTH3, AUTH5.
  */
 import {
   createServer as createHttpServer,
@@ -21,6 +21,7 @@ import type { DeflateOptions } from "../transport/ws-global.ts";
 import { type AjaxDoor, createAjax } from "./ajax.ts";
 import type { Admission, Bridge } from "./bridge.ts";
 import { claim } from "./claims.ts";
+import { closeCodeOf, closeText, expired, type Identity, isExpired, isOurs, nobody, refusalOf, saysLater } from "./identity.ts";
 import { writePortFile } from "./port-file.ts";
 import { checkRequest, type Refusal, type RequestContext, urlOf } from "./request.ts";
 
@@ -52,8 +53,10 @@ export interface Door extends Omit<AjaxDoor, "admit" | "check"> {
   readonly bridges: ReadonlyMap<string, Bridge>;
   /** Subprotocols that clients may ask for. */
   readonly protocols: ReadonlySet<string>;
-  /** Who it is, or null. */
-  authenticate(request: IncomingMessage | undefined, url: URL): Promise<User | null>;
+  /** Who it is, or null. `token`: what it said itself, in its hello or later. */
+  authenticate(request: IncomingMessage | undefined, url: URL, token: string | undefined): Promise<Identity | null>;
+  /** Who it is may be said with hello: there is somebody to ask. */
+  readonly asksLater: boolean;
 }
 
 /** For Express and its kin: answers what is the server's, and calls `next` for the rest. */
@@ -61,7 +64,7 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 export interface Doors {
   /** Who it is, or why not; never rejects. Whether one more fits is to be asked again, just before it enters. */
-  admit(request: IncomingMessage | undefined, url: URL): Promise<{ readonly user: User } | Refusal>;
+  admit(request: IncomingMessage | undefined, url: URL): Promise<Identity | Refusal>;
   listen(port: number, options?: ListenOptions): Promise<number>;
   attach(server: HttpServer, options?: AttachOptions): () => void;
   readonly handler: RequestHandler;
@@ -88,14 +91,23 @@ export function createDoors(door: Door): Doors {
     );
   };
 
-  const identify: Doors["admit"] = async (request, url) => {
+  const authenticate = async (request: IncomingMessage | undefined, url: URL, token?: string): Promise<Identity | Refusal> => {
     try {
-      const user = await door.authenticate(request, url);
-      return user ? { user } : { status: 401, body: "Unauthorized request", reason: "unauthorized" };
+      const identity = await door.authenticate(request, url, token);
+      if (!identity) return { status: 401, body: "Unauthorized request", reason: "unauthorized" };
+      return isExpired(identity, door.env) ? expired : identity;
     } catch (error) {
-      door.report(error, "authenticate");
-      return { status: 500, body: "authenticate failed", reason: "failed" };
+      const refusal = refusalOf(error);
+      if (!refusal) door.report(error, "authenticate");
+      return refusal ?? { status: 500, body: "authenticate failed", reason: "failed" };
     }
+  };
+
+  const identify: Doors["admit"] = async (request, url) => {
+    if (!door.asksLater || !saysLater(url)) return authenticate(request, url);
+    const prove = (token: string | undefined): Promise<Identity | Refusal> =>
+      judge(request && { request, url }, () => authenticate(request, url, token));
+    return { user: nobody, isAwaited: true, prove };
   };
 
   const admit: Doors["admit"] = async (request, url) => door.full() ?? identify(request, url);
@@ -109,9 +121,11 @@ export function createDoors(door: Door): Doors {
     }
   };
 
-  /** The whole of what a request must pass; `who` is `identify` where it may be of somebody who is in, and needs no room. */
-  const admitRequest = async (context: RequestContext, who = admit): Promise<{ readonly user: User } | Refusal> => {
-    const { request, url } = context;
+  /** Who it is, in time, and with the application's last word; that of who says later who it is, then. */
+  const judge = async (
+    context: RequestContext | undefined,
+    who: () => Refusal | Promise<Identity | Refusal>,
+  ): Promise<Identity | Refusal> => {
     let timer: ReturnType<Env["setTimer"]> | undefined;
     const tooLate = new Promise<Refusal>((resolve) => {
       timer = door.env.setTimer(
@@ -119,11 +133,12 @@ export function createDoors(door: Door): Doors {
         door.limits.handshakeMs,
       );
     });
-    const decide = async (): Promise<{ readonly user: User } | Refusal> => {
-      const result = check(context) ?? (await who(request, url));
-      if (!door.reject) return result;
+    const decide = async (): Promise<Identity | Refusal> => {
+      const result = await who();
+      if (!door.reject || !context || ("user" in result && result.isAwaited)) return result;
+      const known = "status" in result ? { refusal: result } : { user: result.user };
       try {
-        return (await door.reject("status" in result ? { ...context, refusal: result } : { ...context, ...result })) ?? result;
+        return (await door.reject({ ...context, ...known })) ?? result;
       } catch (error) {
         door.report(error, "reject");
         return { status: 500, body: "reject failed", reason: "failed" };
@@ -134,6 +149,10 @@ export function createDoors(door: Door): Doors {
     return decided;
   };
 
+  /** The whole of what a request must pass; `who` is `identify` where it may be of somebody who is in, and needs no room. */
+  const admitRequest = (context: RequestContext, who = admit): Promise<Identity | Refusal> =>
+    judge(context, () => check(context) ?? who(context.request, context.url));
+
   const ajax = createAjax({ ...door, check, admit: (context) => admitRequest(context, identify) });
 
   /** What a peer passes that says on the line who it is. */
@@ -142,7 +161,7 @@ export function createDoors(door: Door): Doors {
       const admitted = await admitRequest({ request, url });
       return "status" in admitted ? admitted : (door.full(admitted.user) ?? admitted);
     },
-    enter: (inner, url, user) => door.enter(inner, url, user, bridge.framer),
+    enter: (inner, url, user) => door.enter(inner, url, { user }, bridge.framer),
   });
 
   /** A path that ends with a slash stands for all that begin so. */
@@ -168,15 +187,26 @@ export function createDoors(door: Door): Doors {
       return acceptor.accept(request, socket, head, (transport) => bridge.receive(transport, url, lineDoor(request, bridge)));
     }
     const admitted = await admitRequest({ request, url });
-    if ("status" in admitted) return refuse(socket, admitted);
+    if ("status" in admitted) {
+      const code = bridge || !isOurs(url) ? undefined : closeCodeOf(admitted);
+      if (code === undefined) return refuse(socket, admitted);
+      // A browser tells nobody the status of an upgrade, but how a connection was closed.
+      door.counters.refused++;
+      socket.off("error", ignore);
+      return acceptor.accept(request, socket, head, (transport) => {
+        transport.handlers = { onFrame() {}, onClose() {} };
+        transport.close(code, closeText(admitted));
+      });
+    }
     const user = bridge?.userOf?.(admitted.user) ?? admitted.user;
     const full = door.full(user);
     if (full) return refuse(socket, full);
     socket.off("error", ignore);
+    const identity = { ...admitted, user };
     acceptor.accept(request, socket, head, (transport, protocol) => {
-      if (bridge) return door.enter(bridge.translate(transport, url, user), url, user, bridge.framer);
+      if (bridge) return door.enter(bridge.translate(transport, url, user), url, identity, bridge.framer);
       const asked = protocol ? [protocol.slice(protocolPrefix.length)] : (url.searchParams.get("packers")?.split(",") ?? []);
-      door.enter(transport, url, user, door.framerFor(asked));
+      door.enter(transport, url, identity, door.framerFor(asked));
     });
   };
 

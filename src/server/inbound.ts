@@ -27,6 +27,7 @@ import { createChannelRequests } from "./channel-requests.ts";
 import type { Connection } from "./connection.ts";
 import { pauseReasons } from "./connection-record.ts";
 import type { ServerCore } from "./core.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Handlers } from "./handlers.ts";
 import { closeCodes } from "./limits.ts";
 import type { Moves } from "./moves.ts";
@@ -60,6 +61,7 @@ interface InboundHost {
   enter(connection: Connection): void;
   readonly moves: Moves;
   readonly capable: Capable;
+  readonly credentials: Credentials;
 }
 
 export function createInbound({
@@ -73,6 +75,7 @@ export function createInbound({
   enter,
   moves,
   capable,
+  credentials,
 }: InboundHost): Inbound {
   const { env, limits, counters } = core;
   const channels = createChannelRequests(core);
@@ -147,6 +150,7 @@ export function createInbound({
       limits: wireLimits,
       user: connection.user,
       ...(message.binary && { binary: true }),
+      ...(connection.credential?.greet && { handshake: connection.credential.greet() }),
     };
     const stay = (): void => {
       if (connection.visiting) enter(connection);
@@ -161,7 +165,12 @@ export function createInbound({
 
   const control = (connection: Connection, id: string, data: unknown, callback: unknown): boolean => {
     switch (id) {
+      case sync.auth:
+        return credentials.renew(connection, data, callback);
       case sync.hello:
+        // Who says with hello who it is.
+        if (credentials.awaits(connection, (data as { auth?: unknown } | null)?.auth, () => hello(connection, data, callback)))
+          return true;
         // A server that is still opening its storage does not know its sessions yet.
         // One that cannot open it has reported that.
         if (core.opening) core.opening.then(() => connection.closed || hello(connection, data, callback)).catch(() => {});
@@ -247,11 +256,12 @@ export function createInbound({
           return handlers.handle(connection, up.id, up.data, up.callback);
         case "ping":
           if (up.callback !== null) connection.control(connection.framer.message("pong", up.callback));
-          return handlers.local(connection, "chsk/ws-ping");
+          return connection.visiting ? undefined : handlers.local(connection, "chsk/ws-ping");
         case "pong":
           connection.ponged();
-          return handlers.local(connection, "chsk/ws-pong");
+          return connection.visiting ? undefined : handlers.local(connection, "chsk/ws-pong");
         case "bad-event": {
+          if (connection.visiting) return malformed(connection, new SyncError("malformed", "Not a hello."));
           const typed = readTyped(up.what);
           if (typed && capable.hear(connection, typed.id, typed.data, up.callback)) return;
           return handlers.bad(connection, up);

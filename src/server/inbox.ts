@@ -1,10 +1,11 @@
 /**
- * `inbox(sync)`: mail for users, which waits for who is away. Clients send it by `relay`, the server by `notify`.
+ * `inbox(sync)`: mail for users, which waits for who is away. Clients send it by `relay`, the server by `notify`,
+ * and by `sync.send` of an event that is declared to go there.
  *
  * Every user has a topic `inbox/<user>` that this user alone reads, whatever `authorize` says, and that others write to where it
  * says yes to `relay`. Our clients have it as a topic; to a user's plain Sente peers each stored message is pushed, once.
  * Always: a message is validated, stamped and stored before anybody is told of it; who sent it is the session's word.
- * Rules: docs/protocol/inbox.md INBOX1-INBOX8, INBOX12, INBOX14, RELAY3, RELAY4.
+ * Rules: docs/protocol/inbox.md INBOX1-INBOX8, INBOX12, INBOX14, INBOX15, RELAY3, RELAY4.
  */
 import { topicName } from "../core/definitions.ts";
 import { SyncError } from "../core/errors.ts";
@@ -77,7 +78,7 @@ export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: 
   const counters = { stored: 0, missed: 0, pushed: 0 };
   const check = createCheck(core.events);
   const allow = options.authorize ?? (() => true);
-  checkDurability(core, options.durability, inboxPattern);
+  checkDurability(core, options.durability, `"${inboxPattern}"`);
   const durability = options.durability ?? core.durability ?? "strict";
   const open = async (user: string): Promise<Box> => (await core.topics.open(topicName(inboxPattern, { user }))) as Box;
   const keep = (user: string): (() => void) => core.topics.keep(topicName(inboxPattern, { user }));
@@ -103,22 +104,21 @@ export function inbox<E extends Events = AnyEvents>(server: Server<E>, options: 
   });
   void resumeGroups(core);
 
-  return {
-    counters,
-    notify(userId, event, ...[data]) {
-      const name = topicName(inboxPattern, { user: userId });
-      const op: InboxOp = [0, event, check(event, data ?? null, false)];
-      const stored = open(userId).then((box) => box.add(op));
-      let asked = false;
-      stored.catch((error: unknown) => asked || core.report(error, name));
-      return {
-        get stored() {
-          asked = true;
-          return stored;
-        },
-      };
-    },
+  const notify = (userId: string, event: string, data: unknown): Notified => {
+    const name = topicName(inboxPattern, { user: userId });
+    const op: InboxOp = [0, event, check(event, data ?? null, false)];
+    const stored = open(userId).then((box) => box.add(op));
+    let asked = false;
+    stored.catch((error: unknown) => asked || core.report(error, name));
+    return {
+      get stored() {
+        asked = true;
+        return stored;
+      },
+    };
   };
+  core.notify = notify;
+  return { counters, notify: (userId, event, ...[data]) => notify(userId, event, data) };
 }
 
 /** The data to keep; throws SyncError for what its schema refuses. */

@@ -25,6 +25,7 @@ export { type InboxCounters, type InboxOptions, inbox, type Notified, type Serve
 export { defaultKeepalive, type KeepaliveOptions } from "./keepalive.ts";
 export { defaultLimits, type ServerLimits } from "./limits.ts";
 export type { ServerOptions } from "./options.ts";
+export { type ServerTopic, type ServerTopicOptions, type TopicCheck, topic } from "./own-topic.ts";
 export { configScript, type PageConfigOptions } from "./page-config.ts";
 export { type PortFile, readPortFile } from "./port-file.ts";
 export { presence, type ServerRoom, type ServerRoomOptions } from "./presence.ts";

@@ -39,7 +39,12 @@ interface SweepHost {
 
 type Verdict = "fine" | "ping" | "silent" | "stuck";
 
-const ping = new Keyword("chsk/ws-ping");
+const pingEvent = new Keyword("chsk/ws-ping");
+
+/** Says something that any client takes for a sign of life. */
+export function ping(connection: Connection): void {
+  connection.control(connection.framer.message(pingEvent));
+}
 
 export function createSweep({ env, connections, sessions, keepalive, stuckMs, counters }: SweepHost): Sweep {
   let timer: Timer | undefined;
@@ -52,7 +57,7 @@ export function createSweep({ env, connections, sessions, keepalive, stuckMs, co
     for (const connection of connections) {
       switch (check(connection, nowMs, keepalive, stuckMs)) {
         case "ping":
-          connection.control(connection.framer.message(ping));
+          ping(connection);
           break;
         case "silent":
           counters.closedSilent++;

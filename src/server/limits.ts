@@ -2,7 +2,7 @@
  * What one server allows, and what happens beyond it.
  *
  * Always: every queue and table of the server is bounded by one of these, and counts what it refused in `sync.stats()`.
- * Rules: docs/protocol.md LIMIT1-LIMIT13.
+ * Rules: docs/protocol.md LIMIT1-LIMIT14.
  */
 import type { Rate } from "../tail/bucket.ts";
 
@@ -19,12 +19,16 @@ export interface ServerLimits {
   readonly bytes: Rate;
   /** Requests of one connection whose handlers have not answered yet. */
   readonly maxCallbacks: number;
+  /** How long a handler may take to answer a request; Infinity: as long as it likes. Beyond it the answer is `timeout`. */
+  readonly handlerMs: number;
   /** Topics of one connection. */
   readonly maxSubscriptions: number;
   /** Topics a connection may bring into being. */
   readonly newTopics: Rate;
   /** Topics of the server that are loaded. */
   readonly maxTopics: number;
+  /** Entries that the tails of all topics hold for readers that come back, and logs in memory, together. */
+  readonly maxTailBytes: number;
   /** A topic that nobody has used for so long, and that can be read from its storage, is let go of; Infinity: none is. */
   readonly idleTopicMs: number;
   /** Connections of one signed-in user. Beyond it an upgrade is answered 429. */
@@ -47,9 +51,11 @@ export const defaultLimits: ServerLimits = {
   messages: { perSecond: 200, burst: 400 },
   bytes: { perSecond: 1024 * 1024, burst: 4 * 1024 * 1024 },
   maxCallbacks: 256,
+  handlerMs: 60_000,
   maxSubscriptions: 256,
   newTopics: { perSecond: 1, burst: 60 },
   maxTopics: 100_000,
+  maxTailBytes: 256 * 1024 * 1024,
   idleTopicMs: 60_000,
   maxConnectionsPerUser: 32,
   maxConnections: 20_000,

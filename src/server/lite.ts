@@ -62,7 +62,7 @@ export function senteLite(server: object, options: SenteLiteOptions = {}): Sente
       if (!searchParams.get("client-id")) searchParams.set("client-id", uuidV7(env));
       searchParams.set("sync", "1");
       searchParams.set("packers", packer.name);
-      searchParams.delete("move");
+      for (const name of ["move", "auth"]) searchParams.delete(name);
     },
     translate: (transport) => new LitePeer(transport, host),
   };

@@ -2,7 +2,7 @@
  * What an application says of its server when it makes it.
  *
  * Always: every option may be left out; what then holds stands beside it, or in the file that its type comes from.
- * Rules: docs/protocol.md HAND1-HAND5, DOOR1-DOOR12, LIMIT1-LIMIT13.
+ * Rules: docs/protocol.md HAND1-HAND5, DOOR1-DOOR12, LIMIT1-LIMIT13; docs/protocol/auth.md AUTH1-AUTH15.
  */
 import type { IncomingMessage } from "node:http";
 import type { Env } from "../core/env.ts";
@@ -16,6 +16,7 @@ import type { CapabilityOptions } from "./capable.ts";
 import type { Authorize } from "./grants.ts";
 import type { Peer } from "./handlers.ts";
 import type { Reject } from "./http.ts";
+import type { Expiring } from "./identity.ts";
 import type { KeepaliveOptions } from "./keepalive.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { RequestContext } from "./request.ts";
@@ -23,11 +24,18 @@ import type { RequestContext } from "./request.ts";
 export interface ServerOptions<E extends Events = Events> {
   /** Events and their schemas; those not named here carry anything. */
   readonly events?: E;
-  /** The user of a connection, or null to refuse it (401). Default: everybody is anonymous. */
+  /**
+   * The user of a connection, or null to refuse it (401); throws SyncError `unauthenticated` or `forbidden` to refuse it with a reason. With
+   * `expiresAtMs` it is asked again by then, for a new `token`. Default: everybody is anonymous.
+   */
   readonly authenticate?: (context: {
     readonly request: IncomingMessage | undefined;
     readonly url: URL;
-  }) => User | null | Promise<User | null>;
+    /** What a client with `auth` showed. */
+    readonly token: string | undefined;
+  }) => User | Expiring | null | Promise<User | Expiring | null>;
+  /** A client whose credentials expired has so long to show new ones. Default 30 000. */
+  readonly renewalGraceMs?: number;
   /** Default: reading and publishing what is declared, and every event that has a handler. */
   readonly authorize?: Authorize;
   /** What Sente calls handshake data: any value, told to each connection first. */
@@ -63,7 +71,7 @@ export interface ServerOptions<E extends Events = Events> {
   readonly onError?: (error: unknown, where: string) => void;
   /** Where durable topics live: `folder("./data")`. Default: everything is in memory. */
   readonly storage?: Storage;
-  /** How durable kinds are that do not say. Default: as the kind has it, see docs/guides/durability.md. */
+  /** How durable kinds are that do not say; all but `memory` needs a `storage`. Default: as the kind has it, see docs/guides/durability.md. */
   readonly durability?: Durability;
   /** How long a client may be away and still be known by its session. Default 7 days. */
   readonly sessionMaxAgeMs?: number;

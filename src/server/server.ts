@@ -7,7 +7,7 @@
 import type { Server as HttpServer } from "node:http";
 import { randomHex, realEnv, uuidV7 } from "../core/env.ts";
 import { SyncError } from "../core/errors.ts";
-import type { AnyEvents, DataArgs, EventData, EventName, Events, ReplyInput } from "../core/events.ts";
+import type { AnyEvents, DataArgs, EventData, EventName, Events, PushName, ReplyInput } from "../core/events.ts";
 import type { User } from "../core/register.ts";
 import type { Readable } from "../core/store.ts";
 import { supports } from "../session/capabilities.ts";
@@ -21,12 +21,15 @@ import type { Connection } from "./connection.ts";
 import { createConnections } from "./connections.ts";
 import { type ServerCore, setCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
+import { createCredentials } from "./credentials.ts";
 import { createDelivery } from "./delivery.ts";
 import { dismiss, drained } from "./drain.ts";
+import { checkDurability } from "./family.ts";
 import { createFormats } from "./formats.ts";
 import { createGuard } from "./guard.ts";
 import { createHandlers, type EventContext, type Handler, type localEvents, type Peer } from "./handlers.ts";
 import { type AttachOptions, createDoors, type Door, type ListenOptions, protocolPrefix, type RequestHandler } from "./http.ts";
+import { identityOf } from "./identity.ts";
 import { createInbound } from "./inbound.ts";
 import { defaultKeepalive, type KeepaliveOptions } from "./keepalive.ts";
 import { closeCodes, defaultLimits, type ServerLimits } from "./limits.ts";
@@ -38,14 +41,18 @@ import { createPushes } from "./pushes.ts";
 import { pooledRandom } from "./random-pool.ts";
 import { createSessions } from "./sessions.ts";
 import { createSubscriptions } from "./subscribe.ts";
+import { createTailBudget } from "./tail-budget.ts";
 import { createTopics } from "./topics.ts";
 import { type ConnectedUsers, createUsers } from "./users.ts";
+import { createWaysIn } from "./ways-in.ts";
 
 export interface ServerStats extends Readonly<Counters> {
   readonly connections: number;
   readonly users: number;
   readonly sessions: number;
   readonly topics: number;
+  /** What the tails of all topics hold, and the logs in memory. */
+  readonly tailBytes: number;
 }
 
 export interface Server<E extends Events = AnyEvents> {
@@ -55,10 +62,13 @@ export interface Server<E extends Events = AnyEvents> {
     handler: (context: EventContext<EventData<E, N>>) => ReplyInput<E, N> | Promise<ReplyInput<E, N>> | void,
   ): () => void;
   on(name: (typeof localEvents)[number], handler: (context: EventContext) => void): () => void;
-  /** Pushes an event to every connection of a user: ephemeral, lost for who is away. `flush`: now, not at the end of the turn. */
+  /**
+   * Pushes an event to every connection of a user: ephemeral, lost for who is away. `flush`: now, not at the end of the turn. One that is
+   * declared with `inbox: true` goes into the user's inbox instead; throws SyncError `invalid` where there is none.
+   */
   send<N extends EventName<E>>(userId: string, name: N, ...data: [...DataArgs<E, N>, options?: { flush?: boolean }]): void;
   /** Pushes an event to every connection. */
-  broadcast<N extends EventName<E>>(name: N, ...data: DataArgs<E, N>): void;
+  broadcast<N extends PushName<E>>(name: N, ...data: DataArgs<E, N>): void;
   /** Listens on a port of its own; 0 for any. Resolves with the port once it listens. */
   listen(port: number, options?: ListenOptions): Promise<number>;
   /** Serves the upgrades and the requests of one path of an HTTP server that the application owns. Returns how to stop. */
@@ -93,8 +103,10 @@ export interface Server<E extends Events = AnyEvents> {
 
 const weekMs = 7 * 24 * 3_600_000;
 
-/** A server; it listens to nobody before `listen`, `attach` or `accept`. */
+/** A server; it listens to nobody before `listen`, `attach` or `accept`. Throws SyncError `unsupported` for a `durability` that needs a storage. */
 export function createServer<const E extends Events = AnyEvents>(options: ServerOptions<E> = {}): Server<E> {
+  const hasStorage = options.storage !== undefined;
+  checkDurability({ hasStorage }, options.durability, "What does not say how durable it is");
   const env = options.env ?? { ...realEnv, randomBytes: pooledRandom(realEnv.randomBytes) };
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
   const keepalive: KeepaliveOptions = { ...defaultKeepalive, ...options.keepalive };
@@ -105,6 +117,8 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
   const { report, callHook } = createGuard(options.onError);
   const delivery = createDelivery(env);
   const kept = edn();
+  const declared = Object.entries(options.events ?? {});
+  const mailed = new Set(declared.filter(([, { inbox }]) => inbox).map(([name]) => name));
   let ended = false;
 
   const users = createUsers({
@@ -122,6 +136,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     },
     (error: unknown) => report(error, "storage"),
   );
+  const tails = createTailBudget(env, limits.maxTailBytes, counters);
   const topics = createTopics({
     env,
     memory: createMemoryLog(env),
@@ -130,6 +145,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     delivery,
     maxTopics: limits.maxTopics,
     idleTopicMs: limits.idleTopicMs,
+    tails,
     counters,
     // A session that its token proves is remembered by every topic that it wrote to.
     writers: { maxWriters: limits.maxWriters, rememberMs: sessionMaxAgeMs },
@@ -145,7 +161,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     topics,
     authorize: options.authorize,
     opening: opening.done,
-    hasStorage: options.storage !== undefined,
+    hasStorage,
     durability: options.durability,
     delivery,
     counters,
@@ -155,8 +171,12 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     },
     ends: new Set(),
     mayWrite: (connection, subscription) => subscriptions.mayWrite(connection, subscription),
+    ways: createWaysIn(),
     users,
     push: pushes.push,
+    notify(_, name) {
+      throw new SyncError("invalid", `Event "${name}" goes into inboxes: open them with \`inbox(sync)\` first.`);
+    },
     bridges: new Map(),
     framerOf: formats.of,
     report,
@@ -183,6 +203,15 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     },
     report,
   });
+  const credentials = createCredentials({
+    env,
+    graceMs: options.renewalGraceMs ?? 30_000,
+    handshakeMs: limits.handshakeMs,
+    counters,
+    opening: () => core.opening,
+    reask: subscriptions.reask,
+    report,
+  });
   const inbound = createInbound({
     core,
     boot,
@@ -194,6 +223,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     enter: (connection) => connections.settle(connection),
     moves,
     capable,
+    credentials,
   });
   const connections = createConnections({
     core,
@@ -202,6 +232,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     callHook,
     sessions,
     subscriptions,
+    credentials,
     peers,
     capable,
     pushes,
@@ -220,7 +251,9 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     bridges: core.bridges,
     protocols: new Set(formats.names.map((name) => protocolPrefix + name)),
     report,
-    authenticate: async (request, url) => (options.authenticate ? options.authenticate({ request, url }) : anonymous()),
+    authenticate: async (request, url, token) =>
+      identityOf(options.authenticate ? await options.authenticate({ request, url, token }) : anonymous()),
+    asksLater: options.authenticate !== undefined,
     framerFor: formats.choose,
     polls: (connection) => connection.visiting || users.connected(connection),
     visitor: connections.visitor,
@@ -244,11 +277,15 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
     on: (name: string, handler: (context: never) => unknown) => handlers.on(name, handler as Handler),
     send(userId, name, ...rest) {
       const [data, { flush = false } = {}] = rest as unknown as [data?: unknown, options?: { flush?: boolean }];
+      if (mailed.has(name)) return void core.notify(userId, name, data);
       pushes.push(userId, name, data);
       // All of it: what is flushed must not overtake the effects of what was asked before.
       if (flush) delivery.flush();
     },
-    broadcast: (name, ...rest) => pushes.broadcast(connections.all, name, (rest as [data?: unknown])[0]),
+    broadcast(name, ...rest) {
+      if (mailed.has(name)) throw new SyncError("invalid", `Event "${name}" goes into inboxes: it is sent to a user.`);
+      pushes.broadcast(connections.all, name, (rest as [data?: unknown])[0]);
+    },
     async listen(port, listening) {
       checkOpen();
       await core.opening;
@@ -283,6 +320,7 @@ export function createServer<const E extends Events = AnyEvents>(options: Server
       users: users.size,
       sessions: sessions.size,
       topics: topics.size,
+      tailBytes: tails.bytes,
     }),
     async close({ drain = false, drainMs = 3000 } = {}) {
       ended = true;

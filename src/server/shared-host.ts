@@ -19,7 +19,7 @@ import { type Applied, type SharedEntry, SharedTree } from "../kind/shared-tree.
 import type { Versions } from "../kind/versions.ts";
 import type { AppendResult } from "../topic/log.ts";
 import type { ServerCore } from "./core.ts";
-import { loadedTopic, type ParamValues } from "./family.ts";
+import { loadedTopic, type OnHandle, type ParamValues } from "./family.ts";
 import type { Hosted } from "./hosted.ts";
 import { begun, firstValue } from "./published.ts";
 import type { ServerShared, ServerSharedOptions, ServerSharedWrite, SharedWrite } from "./shared.ts";
@@ -37,14 +37,14 @@ export const initialOf = ({ initial = {} }: SharedDefinition): unknown => initia
 type HostOptions<T> = ServerSharedOptions<T> & {
   readonly definition: SharedDefinition;
   readonly versions: Versions | undefined;
-  onHandle(handle: ServerShared<T>): void;
+  readonly onHandle: OnHandle<ServerShared<T>>;
 };
 
 const dayMs = 86_400_000;
 /** Looks for deletions to forget after so many writes. */
 const compactEvery = 1000;
 
-/** One topic of that name, whose handle `onHandle` is given at once. */
+/** One topic of that name, whose handle `onHandle` is given before it is opened. */
 export function hostShared<T>(
   core: ServerCore,
   name: string,
@@ -91,28 +91,29 @@ export function hostShared<T>(
     news.later();
   };
 
-  const made = topics.create({
-    name,
-    kind: "shared",
-    catchUp: "snapshot",
-    retention: options.retention,
-    durability: options.durability ?? core.durability ?? "strict",
-    snapshot: () => authority.snapshot(),
-    told: { snapshot: () => told.snapshot(), load: (snapshot) => told.load(snapshot) },
-    versions: versions && {
-      versions,
-      older: (version) => olderShared(versions, version, initial),
-      takes: (version) => takesSharedOp(versions, version),
-    },
-    projector: sharedProjector(forgetDeletedMs),
-    answer: () => ({ now: Math.floor(env.nowMs()) }),
-    load(snapshot) {
-      decided = [];
-      authority.load(snapshot);
-    },
-    replay: (entry) => void authority.apply(entry as SharedEntry),
-    recovered: news.later,
-  });
+  const create = (): Topic | Promise<Topic> =>
+    topics.create({
+      name,
+      kind: "shared",
+      catchUp: "snapshot",
+      retention: options.retention,
+      durability: options.durability ?? core.durability ?? "strict",
+      snapshot: () => authority.snapshot(),
+      told: { snapshot: () => told.snapshot(), load: (snapshot) => told.load(snapshot) },
+      versions: versions && {
+        versions,
+        older: (version) => olderShared(versions, version, initial),
+        takes: (version) => takesSharedOp(versions, version),
+      },
+      projector: sharedProjector(forgetDeletedMs),
+      answer: () => ({ now: Math.floor(env.nowMs()) }),
+      load(snapshot) {
+        decided = [];
+        authority.load(snapshot);
+      },
+      replay: (entry) => void authority.apply(entry as SharedEntry),
+      recovered: news.later,
+    });
 
   /** Follows the log; where nothing can fail, what is decided is told. */
   const follow = (opened: Topic): void => {
@@ -155,7 +156,12 @@ export function hostShared<T>(
     follow(opened);
     return options.seed ? seeded(opened, options.seed) : opened;
   };
-  const created = made instanceof Promise ? made.then(start) : start(made);
+  let created: Topic | Promise<Topic>;
+  const open = (): Hosted | Promise<Hosted> => {
+    const made = create();
+    created = made instanceof Promise ? made.then(start) : start(made);
+    return created instanceof Promise ? created.then(ready) : ready(created);
+  };
 
   const write = (changes: readonly Assignment[]): ServerSharedWrite => {
     const on = loadedTopic(topic, `Shared "${name}"`);
@@ -166,9 +172,11 @@ export function hostShared<T>(
     return new StoredWrite(result, refusal);
   };
 
-  options.onHandle({
+  const handle = {
     topic: name,
-    ready: quiet(Promise.resolve(created).then(() => {})),
+    get ready() {
+      return quiet(Promise.resolve(created).then(() => {}));
+    },
     get: () => authority.value as T,
     subscribe(run) {
       run(authority.value as T);
@@ -178,7 +186,7 @@ export function hostShared<T>(
     set: (path: Keys, value: unknown) => write([{ path: checkPath(path), value: some(value) }]),
     delete: (path: Keys) => write([{ path: checkPath(path), value: nothing }]),
     update: (recipe) => write(changesBetween(authority.value, produceNext(authority.value as T, recipe))),
-  } as ServerShared<T>);
+  } as ServerShared<T>;
 
   const ready = (opened: Topic): Hosted => {
     topic = opened;
@@ -193,7 +201,8 @@ export function hostShared<T>(
       close: news.close,
     };
   };
-  return created instanceof Promise ? created.then(ready) : ready(created);
+  options.onHandle(handle, open);
+  return open();
 }
 
 /** Makes its promise when it is asked for. */

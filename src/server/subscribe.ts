@@ -3,7 +3,7 @@
  *
  * Always: the answer to a subscription leaves before its first entry; it is explicit: recovered, or not and a snapshot
  * (for a channel: the oldest entries kept) follows; a position the log does not know never gets a delta.
- * Rules: docs/protocol.md SUB1-SUB22, GRANT1-GRANT6, GRANT12, GRANT13.
+ * Rules: docs/protocol.md SUB1-SUB22, GRANT1-GRANT6, GRANT12-GRANT14.
  */
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
@@ -16,14 +16,15 @@ import type { Connection } from "./connection.ts";
 import type { ServerCore } from "./core.ts";
 import type { Feed } from "./feed.ts";
 import type { Framer } from "./frames.ts";
-import { type Authorize, askGrant, type Grant } from "./grants.ts";
+import { type Authorize, ask, askGrant, type Grant } from "./grants.ts";
 import { isDefect } from "./guard.ts";
 import type { Resolved } from "./hosted.ts";
 import { answerEach } from "./late.ts";
+import { createReask, type Reask } from "./reask.ts";
 import { readOnlyAnswer, renderedState, shownFeed, showsAll } from "./shown.ts";
 import type { Leaving, Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
-import { checkWay, createWaysIn, forbidden, type WayIn } from "./ways-in.ts";
+import { checkWay, forbidden, type WayIn } from "./ways-in.ts";
 import { createWrites } from "./writes.ts";
 
 type Answer =
@@ -50,16 +51,17 @@ export interface Subscriptions {
   revoke(connections: Iterable<Connection>, user: string | undefined, topic: string | undefined): void;
   /** What `authorize` says to its writing, asked once; for as long as that is waited for, a promise. */
   mayWrite(connection: Connection, subscription: Subscription): Grant | Promise<Grant>;
+  /** Its user is not quite the same: what was granted is asked again. */
+  reask: Reask;
   /** The connection is gone. */
   release(connection: Connection, how: Leaving): void;
 }
 
 export function createSubscriptions(core: ServerCore, authorize: Authorize | undefined): Subscriptions {
-  const { topics, limits, counters } = core;
+  const { topics, limits, counters, ways } = core;
   /** All of a connection may be renewed at once. */
   const maxSeeking = 2 * limits.maxSubscriptions;
 
-  const ways = createWaysIn();
   /** Whose answers have not left, and for what reason they ended meanwhile. */
   const unanswered = new Map<Subscription, string | undefined>();
   let lastNumber = 0;
@@ -78,10 +80,25 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
     return askGrant([authorize, declaration.authorize], request, (error) => core.report(error, name));
   };
 
-  const mayWrite = (connection: Connection, { grant: granted, name }: Subscription): Grant | Promise<Grant> => {
+  const mayWrite = (connection: Connection, { grant: granted, name, topic }: Subscription): Grant | Promise<Grant> => {
     const resolved = topics.resolve(name);
     granted.write ??= resolved ? grant(connection.user, resolved, name, false) : false;
-    return granted.write;
+    const isNew = topic.log.decided === 0 && resolved?.declaration.writeAction === "write";
+    // Whoever waits for an answer already has asked for all of it.
+    if (!isNew || granted.write === false || connection.granting?.has(topic.id)) return granted.write;
+    const written = granted.write;
+    const mayCreate = (): boolean | Promise<boolean> => {
+      const { declaration, params } = resolved;
+      const request = { user: connection.user, action: "create", kind: declaration.kind, topic: name, params } as const;
+      return ask([authorize, declaration.authorize], request, (error) => core.report(error, name));
+    };
+    const both = (yes: boolean, allowed: Grant): Grant => {
+      granted.mayNotCreate = !yes;
+      return yes && allowed;
+    };
+    if (written instanceof Promise) return written.then(async (allowed) => allowed && both(await mayCreate(), allowed));
+    const asked = mayCreate();
+    return asked instanceof Promise ? asked.then((yes) => both(yes, written)) : both(asked, written);
   };
 
   /** What is written there from now on waits for that answer. */
@@ -93,7 +110,8 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       // Taken back meanwhile.
       if (granted.write !== answer) return;
       connection.granting?.delete(id);
-      granted.write = allowed;
+      // Asked again: somebody else may have created it by then.
+      granted.write = !allowed && granted.mayNotCreate ? undefined : allowed;
     });
   };
 
@@ -168,6 +186,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       feed,
       name: item.topic,
       read: item.read,
+      allowed,
       // A snapshot on its way brings the cursor with its last part.
       cursor: start.snapshot ? 0 : start.offset,
       state: "held",
@@ -363,6 +382,7 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       }
     },
     mayWrite,
+    reask: createReask({ topics, grant, end }),
     release(connection, how) {
       const { subscriptions } = connection;
       connection.subscriptions = [];

@@ -22,13 +22,19 @@ export interface Subscription {
   cursor: number;
   /** False: only writes. */
   readonly read: boolean;
+  /** What it may read; of one that only writes, what it may write. */
+  readonly allowed: Grant;
   /** `held` until its reply has left; `reading` from the log what the tail no longer has; `snapshot` while `parts` are on their way. */
   state: "held" | "live" | "reading" | "snapshot";
   snapshot: { readonly offset: number; readonly parts: readonly Frame[]; next: number } | undefined;
   /** In its connection's list of cursors to serve. */
   pending: boolean;
   /** The answer of `authorize` for writing, once asked. */
-  readonly grant: { write: Grant | Promise<Grant> | undefined };
+  readonly grant: {
+    write: Grant | Promise<Grant> | undefined;
+    /** It may write, but not what nobody wrote to yet: once somebody has, it is asked for no more. */
+    mayNotCreate?: boolean;
+  };
   /** What it consumes, or who it is here: it ends with the subscription. */
   consumer?: { leave(how: Leaving): void } | undefined;
 }

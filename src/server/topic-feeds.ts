@@ -73,6 +73,7 @@ export class Feeds {
       };
       for (const record of found) feed.tail.append(this.#encode(feed.framer, record.entry));
       this.#feeds.set(framer, feed);
+      this.#options.tails.grew(topic);
       return feed;
     };
     if (!(records instanceof Promise)) return create(records);
@@ -173,15 +174,17 @@ export class Feeds {
     for (const feed of this.#all()) feed.frames.clear();
   }
 
-  /** Of the topic's own feeds: nothing in them is to be told any more. */
+  /** What is in them is in the log, where that keeps it, and nowhere else. */
   clearTails(): void {
-    for (const { tail } of this.#feeds.values()) tail.clear();
+    for (const { tail } of this.#all()) tail.clear();
   }
 
-  /** Bytes that they hold. */
+  /** Bytes that they hold, and a log in memory does not hold anyway. */
   get bytes(): number {
+    const isMemory = this.#topic.log.durability === "memory";
     let bytes = 0;
-    for (const { tail } of this.#all()) bytes += tail.bytes;
+    for (const { tail, framer } of this.#feeds.values()) if (!isMemory || !this.#isKept(framer)) bytes += tail.bytes;
+    for (const { feeds } of this.#projections?.values() ?? []) for (const { tail } of feeds.values()) bytes += tail.bytes;
     return bytes;
   }
 
@@ -226,7 +229,12 @@ export class Feeds {
   }
 
   #encode(framer: Framer, entry: Uint8Array): Uint8Array {
-    return framer.packer.format === this.#options.kept.format ? entry : framer.piece(this.#valueOf(entry));
+    return this.#isKept(framer) ? entry : framer.piece(this.#valueOf(entry));
+  }
+
+  /** It carries entries as they are kept. */
+  #isKept({ packer }: Framer): boolean {
+    return packer.format === this.#options.kept.format;
   }
 
   #valueOf(entry: Uint8Array): unknown {

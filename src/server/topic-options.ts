@@ -9,6 +9,7 @@ import type { CreateProjector } from "../kind/projector.ts";
 import type { Versions } from "../kind/versions.ts";
 import type { OpenLog, Retention } from "../topic/log.ts";
 import type { Packer } from "../wire/packer.ts";
+import type { TailBudget } from "./tail-budget.ts";
 import type { Topic } from "./topic.ts";
 import type { WritersLimits } from "./writers.ts";
 
@@ -62,6 +63,8 @@ export interface TopicOptions extends TopicKind {
   readonly kept: Packer;
   readonly writers: WritersLimits;
   readonly nowMs: () => number;
+  /** Told what the feeds hold, and a log in memory. */
+  readonly tails: TailBudget;
   /** Called with every batch of records, in order, once the feeds have them. */
   readonly onRecords: (topic: Topic) => void;
   /** Called when a frame was made: it is to be forgotten at the end of the flush. */

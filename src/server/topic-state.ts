@@ -106,8 +106,13 @@ export class TopicState {
     unsaved.entries += records.length;
     for (const { entry } of records) unsaved.bytes += entry.length;
     if (this.#hasSaved && unsaved.entries < saveEvery.entries && unsaved.bytes < saveEvery.bytes) return;
-    const saving = this.save();
-    if (saving instanceof Promise) saving.catch(report);
+    try {
+      const saving = this.save();
+      if (saving instanceof Promise) saving.catch(report);
+    } catch (error) {
+      // A kind's state may be one that cannot be packed. What was appended is in the log.
+      report(error);
+    }
   }
 
   save(): void | Promise<void> {

@@ -73,6 +73,7 @@ export class Topic {
       this.#feeds.append(records);
       this.#state.advance(this.head);
       options.onRecords(this);
+      options.tails.grew(this);
       for (const listener of this.#listeners) listener(first, records);
     });
   }
@@ -165,9 +166,21 @@ export class Topic {
     this.#feeds.forgetFrames();
   }
 
-  /** Bytes that the feeds hold. */
+  /** Bytes of entries that it holds. */
   get bytes(): number {
-    return this.#feeds.bytes;
+    return this.#feeds.bytes + (this.log.heldBytes ?? 0);
+  }
+
+  /** Holds so many bytes less, or nothing: all tails, and then the oldest of a log in memory. */
+  giveUp(bytes: number): void {
+    const left = bytes - this.#feeds.bytes;
+    this.#feeds.clearTails();
+    const { log } = this;
+    if (left <= 0 || !log.heldBytes) return;
+    // At once: it is in memory.
+    const oldest = log.read(log.first, { maxEntries: Number.POSITIVE_INFINITY, maxBytes: left }) as LogRecord[];
+    const found = oldest.reduce((sum, { entry }) => sum + entry.length, 0);
+    void log.trim(log.first + oldest.length + (found < left ? 1 : 0));
   }
 
   /** The state at the head, which is what readers are told: more may be decided. */
@@ -242,5 +255,6 @@ export class Topic {
     this.#stop();
     this.#listeners.clear();
     this.#feeds.close();
+    this.#options.tails.forget(this);
   }
 }

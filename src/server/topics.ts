@@ -12,6 +12,7 @@ import type { Delivery } from "./delivery.ts";
 import { createEntries, type Entries, type EntriesHost } from "./entries.ts";
 import { createLoaded, type Loaded, type LoadedHost } from "./loaded.ts";
 import { createResting } from "./resting.ts";
+import type { TailBudget } from "./tail-budget.ts";
 import { Topic } from "./topic.ts";
 import type { TopicKind } from "./topic-options.ts";
 import type { WritersLimits } from "./writers.ts";
@@ -35,6 +36,7 @@ export interface Topics extends Declarations, Entries, Pick<Loaded, "open" | "op
 
 interface TopicsHost extends EntriesHost, Pick<LoadedHost, "maxTopics" | "idleTopicMs" | "counters"> {
   readonly delivery: Delivery;
+  readonly tails: TailBudget;
   readonly writers: WritersLimits;
   endTopic(topic: Topic, code: string): void;
 }
@@ -88,6 +90,7 @@ export function createTopics(host: TopicsHost): Topics {
       nonce: () => randomHex(env, 4),
       report: (error) => report(error, topic.name),
       wait,
+      tails: host.tails,
       onRecords: host.delivery.topicGrew,
       onFrame: host.delivery.framesMade,
     });

@@ -1,5 +1,5 @@
 /**
- * Who is on the way into a topic: `authorize` has not answered yet, or the topic is still being opened.
+ * Who is on the way into a topic, or to what a request asks for: `authorize` has not answered yet, or the topic is still being opened.
  *
  * Always: what is taken back meanwhile is refused at the end of the way, whatever was answered at its beginning.
  * Rules: docs/protocol.md GRANT5, GRANT13.

@@ -6,6 +6,7 @@
  *                          ▲  │ failed, closed, gave up      │ closed, ping unanswered
  *                   retry  │  ▼                              ▼
  *                          └─ waiting ◀──────────────────────┘      waiting ──too many tries──▶ failed
+ *   connecting, connected ──refused──▶ needs-auth ──connect──▶ connecting
  *   any ──disconnect──▶ disconnected ──connect──▶ connecting        any ──close──▶ closed, for ever
  *
  * Always: an event that changes nothing gives the same state back; events of an older line change nothing (LINE4);
@@ -37,10 +38,11 @@ export type CloseReason =
   | "requested-reconnect"
   | "ws-ping-timeout"
   | "ws-error"
-  | "connect-timeout";
+  | "connect-timeout"
+  | "refused";
 
 export interface LineState {
-  readonly name: "initial" | "connecting" | "connected" | "waiting" | "disconnected" | "failed" | "closed";
+  readonly name: "initial" | "connecting" | "connected" | "waiting" | "needs-auth" | "disconnected" | "failed" | "closed";
   /** The newest line's number; 0: none was opened yet. */
   readonly line: number;
   /** Tries in a row that did not last. */
@@ -68,6 +70,8 @@ export type LineEvent = readonly [
     | "close"
     /** The other side does not keep the protocol. */
     | "distrust"
+    /** The other side does not let this one in: who it is must be shown anew. */
+    | "refused"
     /** The page became visible, the machine woke, the network came back. */
     | "probe"
     | "timer"
@@ -98,7 +102,7 @@ export function stepLine(
     pingTimeoutMs = 5000,
     connectTimeoutMs = 20_000,
     maxDelayMs = 30_000,
-    maxAttempts = Number.POSITIVE_INFINITY,
+    maxAttempts,
     stableAfterMs = 5000,
   }: Partial<LineOptions> = {},
 ): LineState {
@@ -125,7 +129,8 @@ export function stepLine(
     if (!live) return state;
     const stable = connected && now.ms - (state.sinceMs ?? 0) >= stableAfterMs;
     const left = { line, attempt: stable ? 1 : attempt + 1, reason, farewell };
-    if (left.attempt > maxAttempts) return { name: "failed", ...left };
+    // Nothing is greater than undefined: without a limit.
+    if (left.attempt > (maxAttempts as number)) return { name: "failed", ...left };
     const waitMs = backoffMs(left.attempt, now.random, maxDelayMs);
     return { name: "waiting", ...left, waitMs, retryAtMs: Math.round(now.wallMs + waitMs) };
   };
@@ -145,6 +150,8 @@ export function stepLine(
       return name === "connecting" ? { ...look(false), sinceMs: now.ms, heard: 0 } : state;
     case "distrust":
       return lose("unexpected", "CLOSE_ABNORMAL");
+    case "refused":
+      return live ? { name: "needs-auth", line, attempt: 0, reason: type } : state;
     case "line-failed":
       return lose("ws-error");
     case "line-closed":

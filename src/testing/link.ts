@@ -150,7 +150,8 @@ export interface Opening {
 
 export class End implements Transport {
   readonly name = "simulated";
-  readonly node: string;
+  /** Of a server's end: until it is accepted, whoever was to accept it when the link was made. */
+  node: string;
   readonly link: Link;
   handlers!: TransportHandlers;
   peer!: End;

@@ -99,6 +99,8 @@ export function memoryNetwork({ clock, faults: wanted = {} }: NetworkOptions): N
         counts.refused++;
         link.server.refuse();
       } else {
+        // Another one may listen by now.
+        link.server.node = listener.node;
         link.server.accept();
         listener.onConnection(link.server, link.url);
       }

@@ -20,8 +20,8 @@ export interface DiskFile {
 }
 
 export interface Disk {
-  /** Opens the file, created empty if there is none. */
-  open(name: string): Promise<DiskFile>;
+  /** Opens the file, created empty if there is none. `isSynced`: each write will be synced at once; so a disk may do both in one. */
+  open(name: string, isSynced?: boolean): Promise<DiskFile>;
   list(): Promise<string[]>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;

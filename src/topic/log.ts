@@ -67,6 +67,8 @@ export interface OpenLog {
   /** Offset of the oldest record kept; position.offset + 1 when none is. */
   readonly first: number;
   readonly durability: Durability;
+  /** Bytes of the entries that it holds in memory, where that is all that there is of them. */
+  readonly heldBytes?: number;
   /** Why nothing can be appended now. It goes away by itself, when the disk is well again. */
   readonly fault: SyncError | undefined;
   /** All or nothing. A log that needs no waiting answers at once, not in a promise. */

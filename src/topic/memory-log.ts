@@ -75,6 +75,10 @@ class MemoryTopic implements OpenLog {
     return this.#first;
   }
 
+  get heldBytes(): number {
+    return this.#bytes;
+  }
+
   append(records: readonly LogRecord[], expect: Position): AppendResult {
     if (!standsAt(this, expect)) return "conflict";
     this.take(records);

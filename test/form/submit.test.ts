@@ -218,6 +218,97 @@ test("CHECK7 a check that hangs ends a submit with timeout, a newer value with c
   expect([ofA.field("email").error, world.errors]).toEqual([undefined, []]);
 });
 
+test("SUBMIT9 an onSubmit that hangs ends with timeout, and is not called again under its id; the next submission has its turn", async () => {
+  const signals: AbortSignal[] = [];
+  const ends: { give(): void; throw(error: Error): void }[] = [];
+  const made = open({
+    submitTimeoutMs: 3000,
+    onSubmit: ({ value, signal }) => {
+      signals.push(signal);
+      if (value.bio === "fast") return { account: 9 };
+      return new Promise((resolve, reject) => ends.push({ give: () => resolve({ account: 1 }), throw: reject }));
+    },
+  });
+  const { world } = made;
+  const { ofA, ofB } = await two(made);
+  await fill(made, ofA);
+  const peer = await world.ours();
+  const ask = { topic: "signup/7", what: "submit", id: "hangs", again: true, private: { password: "secret" } };
+  expect(await peer.ask("[:form/ask", `${text(ask)}]`)).toBeUndefined();
+  await world.advance(500);
+  ofB.field("bio").set("fast");
+  ofB.field("password").set("secret");
+  const next = ofB.submit();
+  await world.advance(2000);
+  expect([signals.length, signals[0]?.aborted]).toEqual([1, false]);
+  await world.advance(1000);
+  const timeout = { status: "failed", error: { code: "timeout" } };
+  expect(await peer.ask("[:form/ask", `${text(ask)}]`)).toMatchObject(timeout);
+  expect(await answered(made, next)).toEqual({ ok: true, answer: { account: 9 } });
+  expect([signals.length, signals[0]?.aborted, ofB.answer]).toEqual([2, true, { account: 9 }]);
+  // What it gives now is told to nobody, and what the next one throws is reported.
+  ends[0]?.give();
+  ofA.field("bio").set("slow");
+  const second = ofA.submit();
+  await world.advance(4000);
+  expect(await second).toMatchObject({ ok: false, error: { code: "timeout" } });
+  ends[1]?.throw(new Error("late"));
+  await world.advance(500);
+  expect([ofA.submitted, ofA.submitting]).toEqual([false, false]);
+  expect(world.errors.map(({ error }) => (error as { code?: string }).code ?? (error as Error).message)).toEqual([
+    "timeout",
+    "timeout",
+    "late",
+  ]);
+});
+
+test("GRANT13 what is asked of a form is refused where revoke comes before authorize has answered, or before it is done", async () => {
+  const answers: ((yes: boolean) => void)[] = [];
+  let isSlow = false;
+  const made = open({
+    authorize: ({ action }) => (isSlow && action === "write" ? new Promise((done) => answers.push(done)) : true),
+  });
+  const { world, submitted, waiting } = made;
+  const { ofA } = await two(made);
+  await fill(made, ofA);
+  ofA.field("email").set("ada@x.slow");
+  await world.advance(500);
+  waiting.at(-1)?.done();
+  const peer = await world.ours();
+  const user = peer.welcome?.user.id as string;
+  let count = 0;
+  const raw = (ask: object): (() => unknown) => {
+    const callback = `raw${count++}`;
+    peer.transport.send({ data: `[[:form/ask ${text({ topic: "signup/7", ...ask })}] "${callback}"]`, text: true });
+    return () => peer.reply(callback);
+  };
+  const submit = { what: "submit", again: true, private: { password: "secret" } };
+  isSlow = true;
+  const asked = [raw({ ...submit, id: "one" }), raw({ what: "edit", field: "bio", lock: false })];
+  await world.advance(100);
+  world.sync.revoke({ user, topic: "signup/7" });
+  for (const answer of answers) answer(true);
+  await world.advance(100);
+  const forbidden = [{ name: "sync/error" }, { code: "forbidden" }];
+  expect(asked.map((answer) => answer())).toMatchObject([forbidden, forbidden]);
+  // Its checks are under way.
+  isSlow = false;
+  const checked = raw({ ...submit, id: "two" });
+  await world.advance(100);
+  world.sync.revoke({ user });
+  waiting.at(-1)?.done();
+  await world.advance(100);
+  expect(checked()).toMatchObject({ status: "failed", error: { code: "forbidden" } });
+  expect(submitted).toEqual([]);
+  // Who was not meant goes on, and so does who asks anew.
+  const again = raw({ ...submit, id: "three" });
+  await world.advance(100);
+  world.sync.revoke({ user: "somebody else" });
+  waiting.at(-1)?.done();
+  await world.advance(100);
+  expect(again()).toMatchObject({ status: "accepted" });
+});
+
 test("SUBMIT3 without an answer it is asked for again over the next line, and done once", async () => {
   const starts: string[] = [];
   let go = (): void => {};

@@ -2,8 +2,10 @@
 import { defineRoom, type Schema, SyncError, type } from "sente-sync";
 import { presence as presenceOn } from "sente-sync/client";
 import { presence } from "sente-sync/server";
+import { virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
 import { type Answer, pushed, type RawPeer, text } from "../server/world.ts";
+import { handStorage } from "../support/hand-log.ts";
 import { createRoomWorld, type RoomWorld, type Shown, seen } from "./world.ts";
 
 const named: Schema<Shown> = {
@@ -343,7 +345,9 @@ test("PRESENCE24 a server that closes leaves no timer of a room", async () => {
 });
 
 test("PRESENCE14 a room is in memory, whatever the server's durability is", async () => {
-  const world = createRoomWorld({}, { durability: "strict" });
+  const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
+  storage.auto = true;
+  const world = createRoomWorld({}, { durability: "strict", storage });
   const { answer } = await reader(world, "ada");
   expect(answer.durability).toBe("memory");
 });

@@ -65,6 +65,8 @@ test.each(["strict", "relaxed"] as const)(
         { durability },
       ),
     ).toThrow(refused);
+    expect(() => createServer({ durability })).toThrow(refused);
     expect(atom(sync, "a", { initial: 1, durability: "memory" }).get()).toBe(1);
+    createServer({ durability: "memory" });
   },
 );

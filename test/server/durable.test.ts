@@ -356,6 +356,23 @@ test("DOOR13 a server that drains answers what it read, and reads no more", asyn
   expect([peer.closes[0]?.code, storage.waiting]).toEqual([1001, 0]);
 });
 
+test("DOOR13 a client waits for its answer while the server drains for long: the server's silence is not taken for death", async () => {
+  const world = createWorld();
+  world.sync.on("app/slow", () => new Promise((resolve) => void world.env.setTimer(() => resolve("done"), 40_000)));
+  const client = world.client();
+  await world.advance(10);
+  const answer = client.request("app/slow", null, { timeoutMs: 60_000 });
+  await world.advance(10);
+  const lost: unknown[] = [];
+  client.on("disconnect", ({ reason }) => lost.push(reason));
+  const closing = world.sync.close({ drain: true, drainMs: 50_000 });
+  await world.advance(39_900);
+  expect(lost).toEqual([]);
+  await world.advance(200);
+  expect([await answer, lost.length]).toEqual(["done", 1]);
+  await closing;
+});
+
 test("DOOR13 a server does not drain for longer than drainMs", async () => {
   const world = createWorld();
   world.sync.on("app/never", () => new Promise(() => {}));

@@ -135,6 +135,104 @@ test("EVENT7 events of one connection reach their handlers in the order they wer
   expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n));
 });
 
+const timeout = [{ name: "sync/error" }, { code: "timeout" }];
+
+test("HOOK4 a request whose handler hangs is answered with timeout, reported, and no longer counted; what it gives later goes nowhere", async () => {
+  const world = createWorld({ limits: { maxCallbacks: 2, handlerMs: 3000 } });
+  const hanging: { give(value: unknown): void; throw(error: Error): void }[] = [];
+  world.sync.on("app/hang", () => new Promise((resolve, reject) => hanging.push({ give: resolve, throw: reject })));
+  world.sync.on("app/fast", async () => 1);
+  const peer = await world.ours();
+  const ask = (callback: string) => peer.say(`[[:app/hang] "${callback}"]`);
+  await ask("a");
+  await world.advance(1000);
+  // Nobody awaits that one.
+  await peer.say("[[:app/hang] nil]");
+  await ask("b");
+  await ask("c");
+  expect([hanging.length, peer.reply("c")]).toMatchObject([3, [{ name: "sync/error" }, { code: "limit" }]]);
+  await world.advance(1999);
+  expect(peer.reply("a")).toBeUndefined();
+  await world.advance(1);
+  expect([peer.reply("a"), peer.reply("b")]).toMatchObject([timeout, undefined]);
+  expect(await peer.ask("[:app/fast]")).toBe(1);
+  hanging[0]?.give("late");
+  hanging[2]?.give("in time");
+  await world.advance(10_000);
+  expect([peer.reply("b"), peer.frames.join().includes("late")]).toEqual(["in time", false]);
+  await ask("d");
+  await world.advance(3000);
+  hanging[3]?.throw(new Error("late"));
+  await world.settle();
+  const told = world.errors.map(({ error, where }) => [where, (error as { code?: string }).code ?? (error as Error).message]);
+  expect(told).toEqual([
+    ["app/hang", "timeout"],
+    ["app/hang", "timeout"],
+    ["app/hang", "late"],
+  ]);
+  expect([peer.reply("d"), world.sync.stats().handlerErrors]).toMatchObject([timeout, 2]);
+});
+
+test("HOOK4 the time that authorize takes counts; a handler that was not called by then is not called any more", async () => {
+  const answers: ((yes: boolean) => void)[] = [];
+  const world = createWorld({
+    limits: { handlerMs: 3000, maxCallbacks: 1 },
+    authorize: () => new Promise((done) => answers.push(done)),
+  });
+  let calls = 0;
+  world.sync.on("app/x", () => {
+    calls++;
+    return new Promise(() => {});
+  });
+  const peer = await world.ours();
+  await peer.say('[[:app/x] "a"]', '[[:app/x] "b"]');
+  expect([answers.length, peer.reply("b")]).toMatchObject([1, [{ name: "sync/error" }, { code: "limit" }]]);
+  await world.advance(3000);
+  answers[0]?.(true);
+  await world.settle();
+  expect([calls, peer.reply("a")]).toMatchObject([0, timeout]);
+  await peer.say('[[:app/x] "c"]');
+  await world.advance(2000);
+  answers[1]?.(true);
+  await world.advance(999);
+  expect([calls, peer.reply("c")]).toEqual([1, undefined]);
+  await world.advance(1);
+  expect(peer.reply("c")).toMatchObject(timeout);
+});
+
+test("HOOK4 with Infinity a handler may take as long as it likes; a plain Sente peer is told nothing", async () => {
+  const unlimited = createWorld({ limits: { handlerMs: Number.POSITIVE_INFINITY } });
+  unlimited.sync.on("app/slow", () => new Promise((resolve) => void unlimited.env.setTimer(() => resolve(7), 20_000)));
+  const peer = await unlimited.peer();
+  await peer.say('[[:app/slow] "a"]');
+  await unlimited.advance(20_000);
+  expect(peer.reply("a")).toBe(7);
+  const world = createWorld({ limits: { handlerMs: 1000, maxCallbacks: 1 } });
+  world.sync.on("app/never", () => new Promise(() => {}));
+  world.sync.on("app/fast", async () => 1);
+  const plain = await world.peer();
+  plain.take();
+  expect(await plain.hear('[[:app/never] "a"]')).toEqual([]);
+  await world.advance(1000);
+  expect([plain.take(), await plain.hear('[[:app/fast] "b"]')]).toEqual([[], ['[1 "b"]']]);
+});
+
+test("GRANT13 a request whose authorize has not answered when revoke comes is forbidden, whatever it answers", async () => {
+  const answers: ((yes: boolean) => void)[] = [];
+  const world = createWorld({
+    authenticate: ({ url }) => ({ id: url.searchParams.get("client-id") ?? "" }),
+    authorize: () => new Promise((done) => answers.push(done)),
+  });
+  let calls = 0;
+  world.sync.on("app/x", () => ++calls);
+  const [ada, bob] = [await world.ours("client-id=ada"), await world.ours("client-id=bob")];
+  for (const peer of [ada, bob]) await peer.say('[[:app/x] "a"]', "[[:app/x] nil]");
+  world.sync.revoke({ user: "ada" });
+  for (const answer of answers) answer(true);
+  await world.settle();
+  expect([ada.reply("a"), bob.reply("a"), calls]).toMatchObject([[{ name: "sync/error" }, { code: "forbidden" }], 1, 2]);
+});
+
 test("REPLY1 what a handler returns is the reply, once; undefined is nil; a promise's value follows; without an id there is none", async () => {
   const world = createWorld();
   world.sync.on("app/value", ({ data }) => ({ got: data }));

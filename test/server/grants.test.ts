@@ -1,8 +1,9 @@
-import { defineAtom, defineChannel } from "sente-sync";
-import { atom, channel } from "sente-sync/server";
+import { defineAtom, defineChannel, defineShared } from "sente-sync";
+import { shared as clientShared } from "sente-sync/client";
+import { atom, channel, shared } from "sente-sync/server";
 import { expect, test } from "vitest";
 import { type Authorize, type AuthorizeRequest, ask } from "../../src/server/grants.ts";
-import { createWorld, pushed, roomRef, text } from "./world.ts";
+import { createWorld, pushed, type RawPeer, roomRef, text } from "./world.ts";
 
 const request: AuthorizeRequest = { user: { id: "ada" }, action: "read", kind: "atom", topic: "a", params: {} };
 const yes = (): boolean => true;
@@ -128,6 +129,71 @@ test("GRANT4 a write that the answer forbids is rejected, and so is one whose su
     expect(pushed(peer.frames, "sync/reject")).toMatchObject([[1, 1, { code: "forbidden" }]]);
   }
   expect(stored).toEqual([]);
+});
+
+const board = defineShared("board/:id", { initial: { n: 0 } });
+
+test.each(["at once", "in a promise"])(
+  "GRANT14 the first write to a topic that nothing was written to is asked for as create, too, %s; once somebody has, no more",
+  async (how) => {
+    const asked: string[] = [];
+    const world = createWorld({
+      authenticate: ({ url }) => ({ id: url.searchParams.get("uid") ?? "" }),
+      authorize: ({ user, action, kind, topic, params }) => {
+        asked.push(`${user.id} ${action} ${kind} ${topic} ${params["id"]}`);
+        const isAllowed = action !== "create" || user.id === "ada";
+        return how === "at once" ? isAllowed : Promise.resolve(isAllowed);
+      },
+    });
+    shared(world.sync, board);
+    const [ada, bob] = [await world.ours("client-id=a&uid=ada"), await world.ours("client-id=b&uid=bob")];
+    const write = async (peer: RawPeer, id: number, seq: number): Promise<unknown> => {
+      const op = text([world.env.nowMs(), 0, ["n"], seq]);
+      const frames = await peer.hear(`[[:sync/write [${id} ${seq} [${op}]]] nil]`);
+      const rejects = pushed(frames, "sync/reject") as [number, number, { code: string }][];
+      return rejects[0]?.[2].code ?? pushed(frames, "sync/ack").length;
+    };
+    const item = { topic: "board/1", kind: "shared", since: null };
+    const ids = [];
+    for (const peer of [ada, bob]) ids.push((await peer.subscribe(item))[0]?.id ?? 0);
+    const [ofAda = 0, ofBob = 0] = ids;
+    expect(asked.splice(0)).toEqual(["ada read shared board/1 1", "bob read shared board/1 1"]);
+    expect(await write(bob, ofBob, 1)).toBe("forbidden");
+    expect(await write(bob, ofBob, 2)).toBe("forbidden");
+    expect(asked.splice(0).filter((each) => each.includes("create"))).toEqual(Array(2).fill("bob create shared board/1 1"));
+    expect(await write(ada, ofAda, 1)).toBe(1);
+    expect(asked.splice(0)).toEqual(["ada write shared board/1 1", "ada create shared board/1 1"]);
+    expect([await write(bob, ofBob, 3), await write(ada, ofAda, 2)]).toEqual([1, 1]);
+    expect(asked.filter((each) => each.includes("create"))).toEqual([]);
+  },
+);
+
+test("GRANT14 what the server wrote, or a seed made, is there already; paths that are not empty are a yes to create", async () => {
+  const asked: string[] = [];
+  const world = createWorld({
+    authorize: ({ action, topic }) => {
+      asked.push(`${action} ${topic}`);
+      return action === "read" || (action === "create" && topic === "board/none" ? [] : [["n"]]);
+    },
+  });
+  const boards = shared(world.sync, board);
+  shared(world.sync, defineShared("seeded", { initial: { n: 0 } }), { seed: () => ({ n: 1 }) });
+  (await boards.open({ id: "made" })).set(["n"], 1);
+  const client = world.client();
+  const outcomes = [];
+  for (const ref of ["board/made", "seeded", "board/new", "board/none"]) {
+    const stored = clientShared(client, defineShared(ref, { initial: { n: 0 } })).set(["n"], 2).stored;
+    outcomes.push(
+      stored.then(
+        () => "stored",
+        ({ code }) => code,
+      ),
+    );
+  }
+  await world.advance(100);
+  expect(await Promise.all(outcomes)).toEqual(["stored", "stored", "stored", "forbidden"]);
+  expect(asked.filter((each) => each.includes("create"))).toEqual(["create board/new", "create board/none"]);
+  expect(world.errors).toEqual([]);
 });
 
 test("GRANT5 a revoked reader is told at once and gets nothing more, not what was made in the same turn before it", async () => {

@@ -1,9 +1,10 @@
 /** Code of the application that throws: who is told what. */
-import { defineAtom, defineRoom, defineShared, defineStore, SyncError, type } from "sente-sync";
+import { defineAtom, defineChannel, defineRoom, defineShared, defineStore, SyncError, type } from "sente-sync";
 import { atom as clientAtom, presence as clientPresence, shared as clientShared, store as clientStore } from "sente-sync/client";
-import { atom, presence, shared, store } from "sente-sync/server";
+import { atom, channel, presence, shared, store } from "sente-sync/server";
 import { virtualClock } from "sente-sync/testing";
 import { expect, test } from "vitest";
+import type { Storage } from "../../src/topic/log.ts";
 import { handStorage } from "../support/hand-log.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -149,6 +150,102 @@ test.each([
   fails = false;
   await world.advance(10_000);
   for (const handle of handles) expect([handle.status.get(), handle.get()]).toEqual(["live", { n: 7 }]);
+});
+
+test.each([
+  ["memory", undefined],
+  ["strict", "disk"],
+] as const)(
+  "HOOK2 a topic of a name whose seed throws is opened again by the server, for the handle that is there (%s)",
+  async (durability, disk) => {
+    const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
+    storage.auto = true;
+    const world = createWorld(disk ? { storage } : {});
+    let fails = true;
+    let asked = 0;
+    const seed = (): { n: number } => {
+      asked++;
+      return fails ? boom() : { n: 7 };
+    };
+    const options = { durability, seed };
+    const tree = shared(world.sync, defineShared("s", { initial: { n: 0 } }), options);
+    const value = atom(world.sync, defineAtom("a", { initial: { n: 0 } }), options);
+    const definition = defineStore("c", { initial: { n: 0 }, mutations: { add: (draft) => void draft.n++ } });
+    const calls = store(world.sync, definition, options);
+    const handles = [tree, value, calls];
+    const told: unknown[][] = handles.map(() => []);
+    for (const [index, handle] of handles.entries()) handle.listen((now) => void told[index]?.push(now.n));
+    await world.settle();
+    for (const handle of handles) expect(await codeOf(handle.ready)).toBe("loading");
+    expect(() => tree.set(["n"], 1)).toThrow(expect.objectContaining({ code: "loading" }));
+    await world.advance(60_000);
+    // At once, and after 1, 3, 7, 15, 31 s.
+    expect([asked, reported(world).length]).toEqual([18, 18]);
+    fails = false;
+    await world.advance(30_000);
+    expect(asked).toBe(21);
+    for (const handle of handles) expect([await codeOf(handle.ready), handle.get()]).toEqual(["done", { n: 7 }]);
+    tree.set(["n"], 8);
+    value.set({ n: 8 });
+    calls.do.add();
+    const client = world.client();
+    const read = [clientShared(client, "s"), clientAtom(client, "a"), clientStore(client, definition)];
+    for (const handle of read) handle.keep();
+    await world.advance(200);
+    expect(read.map((handle) => handle.get())).toEqual([{ n: 8 }, { n: 8 }, { n: 8 }]);
+    expect([told, asked]).toEqual([
+      [
+        [7, 8],
+        [7, 8],
+        [7, 8],
+      ],
+      21,
+    ]);
+  },
+);
+
+test("HOOK2 a reader brings back a topic of a name sooner, and it is the same; a server that closes tries no more", async () => {
+  const world = createWorld();
+  let fails = true;
+  const seed = (): { n: number } => (fails ? boom() : { n: 7 });
+  const value = atom(world.sync, defineAtom("a", { initial: { n: 0 } }), { seed });
+  atom(world.sync, defineAtom("b", { initial: { n: 0 } }), { seed: boom });
+  await world.advance(40_000);
+  fails = false;
+  const read = clientAtom(world.client(), "a");
+  read.keep();
+  await world.advance(10);
+  expect([read.get(), value.get()]).toEqual([{ n: 7 }, { n: 7 }]);
+  value.set({ n: 8 });
+  await world.advance(10);
+  expect(read.get()).toEqual({ n: 8 });
+  const tries = reported(world).length;
+  await world.sync.close();
+  await world.advance(100_000);
+  expect([tries, reported(world).length]).toEqual([12, 0]);
+});
+
+test("HOOK2 a channel of a name that the disk does not give is opened again, for the handle that is there", async () => {
+  const inner = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
+  inner.auto = true;
+  let fails = true;
+  const storage: Storage = {
+    name: "failing",
+    async open(host) {
+      const log = await inner.open(host);
+      const unreadable = new SyncError("read-only", "The disk does not give what is stored.");
+      return { ...log, open: (topic, options) => (fails ? Promise.reject(unreadable) : log.open(topic, options)) };
+    },
+  };
+  const world = createWorld({ storage });
+  const news = channel(world.sync, defineChannel("news", { events: { said: type<number>() } }));
+  const heard: unknown[] = [];
+  news.subscribe(({ data }) => void heard.push(data));
+  await world.settle();
+  expect([await codeOf(news.ready), await codeOf(news.publish("said", 1).stored)]).toEqual(["read-only", "read-only"]);
+  fails = false;
+  await world.advance(1000);
+  expect([await codeOf(news.ready), await news.publish("said", 2).stored, heard]).toEqual(["done", 1, [2]]);
 });
 
 test("HOOK3 a member whose position throws is nowhere, and the others stay where they are", async () => {

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { defineAtom } from "sente-sync";
 import { atom, channel, createServer, defaultKeepalive, defaultLimits } from "sente-sync/server";
+import { virtualClock } from "sente-sync/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { handStorage } from "../support/hand-log.ts";
 import { read } from "../support/sources.ts";
 import { createWorld, pushed, type RawPeer, roomRef } from "./world.ts";
 
@@ -234,6 +236,74 @@ test("LIMIT11 replies that wait pause reading, too: what one connection holds is
   peer.transport.resume();
   await world.advance(1000);
   expect([handled, peer.closes]).toEqual([200, []]);
+});
+
+test.each(["memory", "strict"] as const)(
+  "LIMIT14 beyond maxTailBytes the topics that were written to longest ago give up what they hold (%s)",
+  async (durability) => {
+    const storage = handStorage(virtualClock({ seed: 7 }).envFor("disk"));
+    storage.auto = true;
+    const world = createWorld({ ...quiet, storage, limits: { maxTailBytes: 4000 } });
+    const [old, busy] = ["old", "busy"].map((name) => atom(world.sync, name, { initial: "", durability, mode: "value" }));
+    const news = channel(world.sync, "news", { durability });
+    await world.settle();
+    const tailBytes = () => world.sync.stats().tailBytes;
+    const text = (n: number, length = 400) => `${n} ${"x".repeat(length)}`;
+    const of = (topic: string, kind: string, since?: unknown) => ({ topic, kind, since });
+    const reader = await world.ours();
+    const [atOld, atBusy, atNews] = await reader.subscribe(of("old", "atom"), of("busy", "atom"), of("news", "channel"));
+    const write = async (run: (n: number) => unknown, from: number, to: number): Promise<void> => {
+      for (let n = from; n <= to; n++) {
+        run(n);
+        await world.settle();
+        expect(tailBytes()).toBeLessThanOrEqual(4000);
+      }
+    };
+    await write((n) => old?.set(text(n)), 1, 3);
+    await write((n) => news.publish("said", text(n)), 1, 3);
+    expect([tailBytes() > 2400, world.sync.stats().droppedTails]).toEqual([true, 0]);
+    await write((n) => busy?.set(text(n)), 1, 8);
+    expect(world.sync.stats().droppedTails).toBeGreaterThan(1);
+    // Who reads along has it all, in entries.
+    const entries = pushed(reader.take(), "sync/entries") as [number, number, unknown[]][];
+    expect(entries.map(([id, first]) => [id, first])).toEqual([
+      ...[1, 2, 3].map((n) => [atOld?.id, n]),
+      ...[1, 2, 3].map((n) => [atNews?.id, n]),
+      ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => [atBusy?.id, n]),
+    ]);
+    // Who comes back is told what is missing, or given it from the disk.
+    const back = await world.ours();
+    const since = (answer: { readonly at: readonly [string, number] } | undefined, offset: number) => [answer?.at[0], offset];
+    const answers = await back.subscribe(
+      of("old", "atom", since(atOld, 1)),
+      of("busy", "atom", since(atBusy, 4)),
+      of("news", "channel", since(atNews, 1)),
+    );
+    await world.settle();
+    const isStored = durability === "strict";
+    expect(answers.map(({ recovered }) => recovered)).toEqual([false, true, isStored]);
+    const told = pushed(back.take(), "sync/entries") as [number, number, unknown[]][];
+    const counts = [atOld, atBusy, atNews].map((at) =>
+      told.filter(([id]) => id === at?.id).reduce((sum, [, , all]) => sum + all.length, 0),
+    );
+    expect(counts).toEqual([0, 4, isStored ? 2 : 1]);
+    // The newest, too, where it is too much alone.
+    await write((n) => busy?.set(text(n, 3000)), 9, 13);
+    const again = await back.subscribe(of("busy", "atom", since(atBusy, 12)));
+    expect([again[0]?.at[1], again[0]?.recovered]).toEqual([13, false]);
+    expect(pushed(reader.take(), "sync/gap")).toEqual([]);
+  },
+);
+
+test("LIMIT14 what a topic held is nobody's once it is let go", async () => {
+  const world = createWorld({ ...quiet, limits: { idleTopicMs: 1000 } });
+  const rooms = atom(world.sync, defineAtom("room/:id", { initial: 0 }));
+  for (const id of ["1", "2"]) (await rooms.open({ id })).set(7);
+  await world.settle();
+  const { tailBytes } = world.sync.stats();
+  expect(tailBytes).toBeGreaterThan(0);
+  rooms.delete({ id: "1" });
+  expect(world.sync.stats().tailBytes).toBe(tailBytes / 2);
 });
 
 test("LIMIT12 the limits that the document tells are those of the code", () => {

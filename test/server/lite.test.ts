@@ -107,7 +107,7 @@ test("LITE1 the door is on its path alone, passes the same checks, and needs no 
     ])) as [unknown];
     return String(data);
   };
-  expect(await knock("/other?token=ann&sync=1&move=1&packers=msgpack")).toMatch(
+  expect(await knock("/other?token=ann&sync=1&move=1&auth=1&packers=msgpack")).toMatch(
     /^\[:chsk\/handshake \["[0-9a-f]{8}" nil \{:sente-lite-version "2\.0\.0"\} true\]\]$/,
   );
   expect(await knock("/lite?token=ann")).toBe("404");
@@ -123,7 +123,7 @@ test("LITE1 a transport that is handed over passes the door, and one that is ref
   const world = createLiteWorld({ authenticate: ({ url }) => (url.searchParams.has("in") ? { id: "ann" } : null) });
   expect((await world.lite("/?in=1")).uid).toMatch(/^[0-9a-f]{8}$/);
   const refused = await world.lite("/");
-  expect([refused.frames, refused.closes]).toEqual([[], [{ code: 4008, reason: "Unauthorized request" }]]);
+  expect([refused.frames, refused.closes]).toEqual([[], [{ code: 4401, reason: "Unauthorized request" }]]);
   expect((await world.lite("//:99999")).closes).toEqual([{ code: 4008, reason: "Bad request" }]);
 });
 

@@ -310,6 +310,26 @@ test("SIM14 after a crash the old life can neither listen nor connect, and a new
   expect([ghost, said, network.counts.connects]).toEqual([["fail"], ["open"], 2]);
 });
 
+test("SIM14 a link is that of the node that accepted it, also where nobody listened when it was begun", async () => {
+  const clock = virtualClock({ seed: 1 });
+  const network = memoryNetwork({ clock });
+  let opened: Recorder | undefined;
+  network.connector("client").open("ws://address/chsk", {
+    onOpen(transport) {
+      opened = record(transport);
+    },
+    onFail: (reason) => expect.unreachable(reason),
+  });
+  network.listen("address", record, clock.envFor("node"));
+  await clock.advance(1000);
+  network.crash("address", "far");
+  await clock.advance(1000);
+  expect(opened?.closes).toEqual([]);
+  network.crash("node", "far");
+  await clock.advance(1000);
+  expect(opened?.closes).toMatchObject([{ code: 1006 }]);
+});
+
 test("SIM15 healing cuts and tells what has lost anything, frees what stood still, and ends the drawn faults", async () => {
   const sim = createSim({ cutEveryMs: 0, clogEveryMs: 0 });
   const { network, accepted, connect, settle } = sim;

@@ -8,10 +8,15 @@ const events = defineEvents({
   "chat/message": { data: type<{ text: string }>() },
   "lunch/proposed": { data: type<{ place: string }>(), reply: type<boolean>() },
   "app/wave": {},
+  "invoice/paid": { data: type<number>(), inbox: true },
 });
 
 export async function typed(): Promise<void> {
-  const mail = serveInbox(createServer({ events }));
+  const sync = createServer({ events });
+  const mail = serveInbox(sync);
+  sync.send("ada", "invoice/paid", 1);
+  // @ts-expect-error what goes into inboxes goes to a user
+  sync.broadcast("invoice/paid", 1);
   expectType<number>()(await mail.notify("ada", "chat/message", { text: "hi" }).stored);
   mail.notify("ada", "app/wave");
   // @ts-expect-error no such event
@@ -39,6 +44,13 @@ export async function typed(): Promise<void> {
     if (message.event === "lunch/proposed") message.reply?.("yes");
   });
   expectType<number>()(inbox(browser).unread.get());
+  inbox(browser).on("invoice/paid", ({ data, reply }) => {
+    expectType<number>()(data);
+    reply?.(null);
+  });
+  browser.on("app/wave", ({ event }) => expectType<string>()(event));
+  // @ts-expect-error it is told by the inbox
+  browser.on("invoice/paid", () => {});
 }
 
 export function untyped(): void {

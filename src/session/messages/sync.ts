@@ -1,13 +1,15 @@
 /**
  * The `:sync/*` messages between two of ours: ordinary Sente events whose data has the shapes below.
  *
- *   up    hello        {:v 1 :session s :token t :binary b :late b}         reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
+ *   up    auth         {:token s}                                 reply {:user {…}}, or {:user {…} :anew b} where the line ends
+ *         hello        {:v 1 :session s :token t :binary b :late b :auth s} reply {:session s :token t :replica s :resumed b :boot s :limits {…} :user {…} :binary b}
  *         subscribe    [{:topic s :kind s :version n :since [epoch offset] :read b} …]
  *                                                                   reply [{:id n :at [epoch offset] :recovered b :durability s :readOnly {…}} or {:error {…}} …]
  *         unsubscribe  [id …]                                       reply true
  *         position     [[id offset] …]                              reply [[id offset] …], the server's own
  *         write        [id first-seq [op …] resent]                 ack or reject follows
- *   down  snapshot     [id offset part last? chunk]
+ *   down  needs-auth   {:graceMs n}
+ *         snapshot     [id offset part last? chunk]
  *         subscribed   [number answer], of an answer in whose place the reply has that number
  *         entries      [id first [entry …]]
  *         gap          [id new-id [epoch offset] reason]
@@ -23,8 +25,13 @@
 
 export const version = 1;
 
+/** Of credentials; beyond it they are none. */
+const maxTokenLength = 65_536;
+
 export const sync = {
   hello: "sync/hello",
+  auth: "sync/auth",
+  needsAuth: "sync/needs-auth",
   subscribe: "sync/subscribe",
   unsubscribe: "sync/unsubscribe",
   position: "sync/position",
@@ -75,6 +82,11 @@ export interface Hello {
   readonly late: boolean;
 }
 
+/** The token of a hello, or of a renewal; nothing: there is none. */
+export function readToken(token: unknown): string | undefined {
+  return typeof token === "string" && token !== "" && token.length <= maxTokenLength ? token : undefined;
+}
+
 export function readHello(data: unknown): Hello | undefined {
   const hello = shape(data);
   if (!hello || !isIndex(hello["v"])) return undefined;
@@ -97,6 +109,8 @@ export interface Welcome {
   readonly boot: string;
   readonly limits: WireLimits;
   readonly user: unknown;
+  /** Of a peer that said who it is with its hello: what the handshake could not say yet. */
+  readonly handshake?: readonly [uid: unknown, data: unknown];
 }
 
 export function readWelcome(value: unknown): Welcome | undefined {

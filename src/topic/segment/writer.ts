@@ -235,7 +235,7 @@ export class Writer {
     let file: DiskFile | undefined;
     const before = this.#tables;
     try {
-      file = await disk.open(nameOf(segment));
+      file = await disk.open(nameOf(segment), true);
       await disk.syncNames();
       this.#batch.begin(segment);
       this.#batch.item({ kind: "life", generation });
