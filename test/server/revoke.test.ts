@@ -41,7 +41,6 @@ test("GRANT12 who is sent away from a topic is sent away from all that stands be
       ["f/1/@form", "atom"],
       ["f/1/@text", "doc"],
       ["f/1/@text/@awareness", "presence"],
-      [subdocTopic("f/1/@text", "g1"), "doc"],
     ],
     "d": [
       ["d", "doc"],
