@@ -16,7 +16,7 @@ const budgets = [
     name: "createClient + atom",
     code: `export { atom, createClient } from "sente-sync/client";`,
     // A ceiling, so that it does not grow; what it must come down to is the goal: docs/decisions/0005-what-the-client-weighs.md.
-    maxBytes: 12.4 * kib,
+    maxBytes: 12.45 * kib,
     goalBytes: 9 * kib,
   },
   {
@@ -28,12 +28,12 @@ const budgets = [
   {
     name: "createClient + presence",
     code: `export { createClient, presence } from "sente-sync/client";`,
-    maxBytes: 14.6 * kib,
+    maxBytes: 14.65 * kib,
   },
   {
     name: "a page with cursors and avatars, all but React",
     code: `export { createClient } from "sente-sync/client"; export { SyncProvider } from "sente-sync/react"; export { AvatarStack, Cursors, useMyPresence } from "sente-sync/react/presence";`,
-    maxBytes: 17.35 * kib,
+    maxBytes: 17.4 * kib,
     goalBytes: 10 * kib,
     external: [/^react(-dom)?(\/|$)/],
   },

@@ -139,12 +139,15 @@ export function createHeld(
     parts = undefined;
   };
 
+  /** What it is until the server says more. */
+  const rest = (): void => become(readers ? (known ? "stale" : "loading") : "idle");
+
   const forget = (): void => {
     held.replica?.clear();
     known = false;
     tell(listeners, "cleared");
     if (asked < 2) return;
-    become("loading");
+    rest();
     again();
   };
 
@@ -173,7 +176,7 @@ export function createHeld(
       if (!asked) want(held);
     }, retryMs);
     retryMs = Math.min(retryMs * 2, maxRetryMs);
-    become(readers ? (known ? "stale" : "loading") : "idle");
+    rest();
   };
 
   const release = (): void => {
@@ -297,12 +300,11 @@ export function createHeld(
       linger = undefined;
       idle.delete(held);
       users++;
-      const before = status.get();
-      if (read && readers++ === 0 && before === "idle") become(known ? "stale" : "loading");
-      // Asked for anew: it may be there by now.
-      if (read && (before === "refused" || before === "deleted")) {
+      if (read) readers++;
+      // Where it was refused or deleted it is asked for anew: it may be there by now.
+      if (read && /^idle|ed$/.test(status.get())) {
         error = undefined;
-        become("loading");
+        rest();
       }
       if (asked < (read ? 2 : 1)) want(held);
       return () => {
@@ -316,7 +318,7 @@ export function createHeld(
       epoch = of;
       offset = at;
       known = true;
-      if (status.get() === "loading") become("stale");
+      rest();
       tell(listeners, "snapshot");
     },
     rewind(to) {
