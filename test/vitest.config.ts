@@ -2,10 +2,14 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./support/longest-first.ts";
 
 const conditions = ["source"];
 const resolve = { conditions: [...conditions, "module", "browser", "development|production"] };
 const ssr = { resolve: { conditions: [...conditions, "module", "node", "development|production"] } };
+const dom = "test/adapters/{element,react,svelte}/**";
+/** Each in a process of its own: they load programs, which serve, and set the environment, from their first line on. */
+const alone = "test/{browser,examples}/**/*.test.ts";
 
 export default defineConfig({
   test: {
@@ -16,6 +20,7 @@ export default defineConfig({
     expect: { poll: { timeout: 40_000, interval: 10 } },
     // All cores: by default one is left idle, and of two that is half. Many tests wait for a browser or another process.
     maxWorkers: "100%",
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", new URL("support/report-skips.ts", import.meta.url).pathname],
     coverage: {
       provider: "v8",
@@ -33,8 +38,16 @@ export default defineConfig({
           name: "node",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/adapters/{element,react,svelte}/**", "test/bench/**", "**/node_modules/**"],
+          exclude: [dom, alone, "test/bench/**", "**/node_modules/**"],
+          // To start a process and load the sources anew costs a core half a second, and most files take less than that.
+          isolate: false,
         },
+      },
+      {
+        extends: true,
+        resolve: { conditions: [...conditions, "module", "node", "development|production"] },
+        ssr,
+        test: { name: "alone", environment: "node", include: [alone] },
       },
       {
         extends: true,
@@ -45,7 +58,7 @@ export default defineConfig({
         test: {
           name: "dom",
           environment: "jsdom",
-          include: ["test/adapters/{element,react,svelte}/**/*.test.{ts,tsx}"],
+          include: [`${dom}/*.test.{ts,tsx}`],
         },
       },
     ],

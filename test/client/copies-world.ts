@@ -161,7 +161,7 @@ export function createDevice(kind: Kept, seed = 1): DeviceWorld {
       if (reads) handle.listen((_, { cause }) => void causes.push(cause));
       await world.settle();
       return {
-        client: client as Opened["client"],
+        client,
         handle,
         get words() {
           return kind.read(handle);

@@ -62,7 +62,9 @@ function createShell(keepaliveMs = 20_000) {
 
 test("LINE3 whatever happens in whatever order: one line at most, one timer at most, and none that nobody waits for", () => {
   const step = fc.oneof(
-    fc.record({ type: fc.constantFrom("connect", "disconnect", "reconnect", "probe", "distrust", "refused", "handshake", "close") }),
+    fc.record({
+      type: fc.constantFrom("connect", "disconnect", "reconnect", "probe", "distrust", "refused", "handshake", "close"),
+    }),
     fc.record({ type: fc.constantFrom("open", "fail", "frame", "end"), age: fc.constantFrom(0, 0, 0, 1, 2) }),
     fc.record({ type: fc.constant("advance"), ms: fc.nat(25_000) }),
   );

@@ -40,6 +40,8 @@ export function chromiumPath(env: Record<string, string | undefined> = process.e
 export async function launchChromium(): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error(`No Chromium found: ${chromiumHint}.`);
-  // Containers and root have no user namespace for the sandbox; the pages are our own.
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+  // Containers and root have no user namespace for the sandbox; the pages are our own. With sites kept apart, Chromium would start
+  // a second process beside each page, for a site to come.
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-site-isolation-trials"];
+  return chromium.launch({ executablePath, args });
 }
