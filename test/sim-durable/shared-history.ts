@@ -25,7 +25,9 @@ interface Board {
   by: { [page: string]: { [count: string]: string } };
 }
 
-const initial: Board = { title: "", cards: { a: { text: "a" }, b: { text: "b" }, c: {}, d: {} }, by: {} };
+/** Once it is deleted, nobody makes that card again. */
+const onceId = "once";
+const initial: Board = { title: "", cards: { a: { text: "a" }, b: { text: "b" }, c: {}, d: {}, [onceId]: {} }, by: {} };
 const boardRef = defineShared("board", { initial });
 const cardIds = ["a", "b", "c", "d", "e", "f"] as const;
 /** No write with it passes. */
@@ -136,7 +138,8 @@ class SharedPage {
   replace(rng: Rng): void {
     const text = `${this.#writer}#${++this.#count}-whole`;
     const id = rng.pick(cardIds);
-    if (rng.chance(0.2)) this.board.set(["cards"], { [id]: { text } });
+    if (rng.chance(0.2)) this.board.delete(["cards", onceId]);
+    else if (rng.chance(0.2)) this.board.set(["cards"], { [id]: { text } });
     else if (rng.chance(0.6)) this.board.delete(["cards", id]);
     else this.board.set(["cards", id], { text });
   }
@@ -181,7 +184,7 @@ export function sharedHistory(seed: number | string): SimulateOptions<InstalledS
   const limits = drawLimits(rng.fork("limits"));
   let current: SharedModel | undefined;
   const coalesceMs = rng.chance(0.2) ? 40 : 0;
-  const forgetDeletedMs = rng.chance(0.4) ? rng.pick([100, 2000]) : undefined;
+  const forgetDeletedMs = rng.chance(0.6) ? rng.pick([10, 100, 2000]) : undefined;
   return {
     ...limits,
     seed,

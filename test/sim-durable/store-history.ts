@@ -203,9 +203,10 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
       const page = clients.find(({ app }) => app.tally.status.get() !== "live");
       return page && `${page.name} has not subscribed`;
     },
-    always({ model, server }) {
+    always({ model, server, clock }) {
       model.notes.judge();
-      if (server.isUp && server.sync.stats().topicsUnloaded) model.notes.reached("a topic that was let go");
+      // Not at every step: asking costs as much as a step.
+      if (clock.steps % 16 === 0 && server.isUp && server.sync.stats().topicsUnloaded) model.notes.reached("a topic that was let go");
     },
     async after(world) {
       const { model, clients, server } = world;
