@@ -19,6 +19,7 @@ import type { Transport } from "../transport/transport.ts";
 import { websocket } from "../transport/websocket.ts";
 import { edn } from "../wire/edn.ts";
 import { defaultBudget, type Packer } from "../wire/packer.ts";
+import type { EventMessage, LifecycleEvents, SendResult } from "./events.ts";
 import { frameOf } from "./frame.ts";
 import type { Held } from "./held.ts";
 import { createLine, type Line, type SocketEnd } from "./line.ts";
@@ -27,23 +28,6 @@ import { createReplicas } from "./replicas.ts";
 import { type ClientStatus, statusOf } from "./status.ts";
 import { resolveUrl } from "./target.ts";
 import { onWake } from "./wake.ts";
-
-/** `queued`: the first connection is on its way, and this goes with it. */
-export type SendResult = "ok" | "queued" | "backpressure" | "closed";
-
-/** What happened to the line; told to `client.on`. */
-export interface LifecycleEvents {
-  /** First connection. */
-  connect: Record<string, never>;
-  /** A later one; `recovered`: the server still knew the session. */
-  resume: { readonly recovered: boolean };
-  disconnect: { readonly reason: string };
-}
-
-export interface EventMessage<Data = unknown> {
-  readonly event: string;
-  readonly data: Data;
-}
 
 export interface Client<E extends Events = AnyEvents> {
   readonly status: Readable<ClientStatus>;

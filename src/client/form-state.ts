@@ -12,8 +12,8 @@ import { errorsAt, isAwaited } from "../kind/form-errors.ts";
 import { keysOf, overlaps, valueIn, withValue } from "../kind/form-path.ts";
 import type { Keys } from "../kind/registers.ts";
 import { isSame } from "../kind/same.ts";
+import type { FormTopic, FormView } from "./form-parts.ts";
 import type { TextElement } from "./form-text.ts";
-import type { FormTopic, FormView } from "./form-topic.ts";
 
 /** Two people wrote one field, and this client's person has not decided yet. */
 export interface FieldConflict<V> {

@@ -10,7 +10,7 @@ import { fromWireError, isSyncError, SyncError } from "../core/errors.ts";
 import { askEvent, type FormAsk, type FormErrors, type SubmitReply } from "../kind/form.ts";
 import { noErrors } from "../kind/form-errors.ts";
 import { isSame } from "../kind/same.ts";
-import type { FormTopic } from "./form-topic.ts";
+import type { FormTopic } from "./form-parts.ts";
 
 /** What became of a submit. */
 export type SubmitResult<Answer> =

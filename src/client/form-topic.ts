@@ -7,7 +7,6 @@
  * Rules: docs/protocol/form.md FORM1-FORM8, FIELD1-FIELD9, SUBMIT1-SUBMIT8, TEXT1-TEXT9.
  */
 
-import type { Timer } from "../core/env.ts";
 import { isSyncError, SyncError } from "../core/errors.ts";
 import type { FormDefinition } from "../core/form.ts";
 import type { Schema } from "../core/schema.ts";
@@ -15,84 +14,17 @@ import { addTo, callAll, type Unsubscribe } from "../core/store.ts";
 import { isBelow } from "../kind/changes.ts";
 import { type FormErrors, type FormLive, type FormTree, liveTopic } from "../kind/form.ts";
 import { issuesOf, joinErrors, noErrors, verdictErrors } from "../kind/form-errors.ts";
-import { type FieldState, type FieldStep, isDue, isIdle, newField, stepField } from "../kind/form-field.ts";
+import { isDue, isIdle, newField, stepField } from "../kind/form-field.ts";
 import { keysOf, overlaps, valueIn, withValue } from "../kind/form-path.ts";
 import { textFields, textOfValue, valueOfText } from "../kind/form-text.ts";
-import type { Keys } from "../kind/registers.ts";
 import { isSame, keepSame } from "../kind/same.ts";
 import { atom, type ClientAtom } from "./atom.ts";
 import { type Client, coreOf, type KindCore } from "./client.ts";
-import { createEdits, type Edits } from "./form-edits.ts";
-import { type TextElement, textsOf } from "./form-text.ts";
+import { createEdits } from "./form-edits.ts";
+import type { FormTopic, FormView, Slot } from "./form-parts.ts";
+import { textsOf } from "./form-text.ts";
 import type { Receipt } from "./receipt.ts";
-import { type ClientShared, shared } from "./shared.ts";
-
-/** A field that is, or was, edited here. */
-export interface Slot {
-  readonly name: string;
-  readonly keys: Keys;
-  readonly isPrivate: boolean;
-  /** It merges letter by letter: its state has no value. */
-  readonly isText: boolean;
-  state: FieldState;
-  timer: Timer | undefined;
-  /** Why its last write did not come through. */
-  rejected: string | undefined;
-}
-
-/** Everything that a view of the form is made of, at one moment; the same object while nothing changed. */
-export interface FormView {
-  /** What the form shows, private fields included. */
-  readonly whole: unknown;
-  /** Without what only this client has. */
-  readonly shared: unknown;
-  readonly errors: FormErrors;
-  readonly live: FormLive | undefined;
-  readonly tree: FormTree | undefined;
-}
-
-export interface FormTopic {
-  readonly tree: ClientShared<FormTree>;
-  readonly client: Client;
-  readonly core: KindCore;
-  readonly initial: unknown;
-  /** How long a keystroke may wait. */
-  debounceMs: number;
-  view(): FormView;
-  /** The one of that name, if it is edited here. One that is private stays due: it goes with a submit. */
-  slot(name: string): Slot | undefined;
-  step(name: string, step: FieldStep): void;
-  /** A text that merges letter by letter. */
-  merges(name: string): boolean;
-  /** It is not here yet. */
-  isLoading(name: string): boolean;
-  /** The element shows and edits it. */
-  bind(name: string, element: TextElement): Unsubscribe;
-  /** Who edits what here, as the others are told. */
-  readonly edits: Edits;
-  /** The public id of this client's session. */
-  readonly self: string;
-  /** Something of a private field was typed since the last time that this was set to false. */
-  hasNewPrivate: boolean;
-  readonly privateValues: unknown;
-  /** Fields with an undecided conflict. */
-  conflicts(): readonly string[];
-  /** What the schema says here. */
-  localErrors(): FormErrors;
-  /** Of fields whose last write was rejected. */
-  rejections(): FormErrors;
-  /** What the server refused, shown until the field changes. */
-  refuse(errors: FormErrors): void;
-  /** All fields count as touched. */
-  touchAll(): void;
-  /** Writes what is due, and resolves once nothing is under way. */
-  flush(): Promise<void>;
-  reset(): void;
-  listen(run: () => void): Unsubscribe;
-  changed(): void;
-  /** Its fields are `touched` whether they had the focus or not. */
-  readonly isTried: boolean;
-}
+import { shared } from "./shared.ts";
 
 const forms = new WeakMap<KindCore, Map<string, FormTopic>>();
 

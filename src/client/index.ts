@@ -9,15 +9,10 @@ export { type ClientChannel, channel, type MessageOf } from "./channel.ts";
 export type { History, HistoryOptions } from "./channel-past.ts";
 export type { Position, SubscribeOptions } from "./channel-readers.ts";
 export { type ClientChannels, channels, type WildcardMessageOf } from "./channels.ts";
-export {
-  type Client,
-  createClient,
-  type EventMessage,
-  type LifecycleEvents,
-  type SendResult,
-} from "./client.ts";
+export { type Client, createClient } from "./client.ts";
 export type { ConsumeOptions, Consumer, ConsumerCounters, Job } from "./consume.ts";
 export { type CopyCounts, copyCounts } from "./copy-counts.ts";
+export type { EventMessage, LifecycleEvents, SendResult } from "./events.ts";
 export type { Cause, Gap, TopicStatus } from "./held.ts";
 export { createUndoHistory, type TopicPath, type UndoHistory, type UndoHistoryOptions, type Undone } from "./history.ts";
 export { type ClientInbox, type InboxMessage, inbox } from "./inbox.ts";

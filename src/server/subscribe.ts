@@ -8,7 +8,7 @@
 import { SyncError, toWireError } from "../core/errors.ts";
 import type { User } from "../core/register.ts";
 import { type BatchMessage, maxBatchTopics } from "../session/messages/batch.ts";
-import { type Since, type Subscribe, sync, type WriteMessage } from "../session/messages/sync.ts";
+import { type Subscribe, sync, type WriteMessage } from "../session/messages/sync.ts";
 import { createBucket, take } from "../tail/bucket.ts";
 import type { Frame } from "../transport/transport.ts";
 import { type BatchPart, createBatches } from "./batch.ts";
@@ -22,6 +22,7 @@ import type { Resolved } from "./hosted.ts";
 import { answerEach } from "./late.ts";
 import { createReask, type Reask } from "./reask.ts";
 import { readOnlyAnswer, renderedState, shownFeed, showsAll } from "./shown.ts";
+import { startingPoint } from "./starting-point.ts";
 import type { Leaving, Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
 import { checkWay, forbidden, type WayIn } from "./ways-in.ts";
@@ -393,23 +394,4 @@ export function createSubscriptions(core: ServerCore, authorize: Authorize | und
       }
     },
   };
-}
-
-type Start = { readonly offset: number; readonly recovered: boolean; readonly snapshot: Subscription["snapshot"] };
-
-/** Where a reader that has everything up to `since` goes on. */
-function startingPoint(topic: Topic, feed: Feed, since: Since | null, read: boolean): Start {
-  const { head } = topic;
-  if (!read) return { offset: head, recovered: true, snapshot: undefined };
-  const known = since !== null && (since.epoch === null || since.epoch === feed.epoch) && since.offset <= head;
-  if (known && (topic.catchUp === "gap" ? topic.keeps(since.offset + 1) : since.offset + 1 >= feed.tail.first))
-    return { offset: since.offset, recovered: true, snapshot: undefined };
-  if (topic.catchUp === "snapshot") {
-    const { offset, parts } = topic.snapshot(feed);
-    return { offset, recovered: false, snapshot: { offset, parts, next: 0 } };
-  }
-  // A channel has no state to send: a newcomer starts now, one who missed entries gets all that is kept.
-  return since === null
-    ? { offset: head, recovered: true, snapshot: undefined }
-    : { offset: topic.first - 1, recovered: false, snapshot: undefined };
 }

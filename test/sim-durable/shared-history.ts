@@ -138,8 +138,8 @@ class SharedPage {
   replace(rng: Rng): void {
     const text = `${this.#writer}#${++this.#count}-whole`;
     const id = rng.pick(cardIds);
-    if (rng.chance(0.2)) this.board.delete(["cards", onceId]);
-    else if (rng.chance(0.2)) this.board.set(["cards"], { [id]: { text } });
+    if (rng.chance(0.2)) return void this.board.delete(["cards", onceId]);
+    if (rng.chance(0.2)) this.board.set(["cards"], { [id]: { text } });
     else if (rng.chance(0.6)) this.board.delete(["cards", id]);
     else this.board.set(["cards", id], { text });
   }

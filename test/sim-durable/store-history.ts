@@ -206,7 +206,8 @@ export function storeHistory(seed: number | string): SimulateOptions<InstalledSt
     always({ model, server, clock }) {
       model.notes.judge();
       // Not at every step: asking costs as much as a step.
-      if (clock.steps % 16 === 0 && server.isUp && server.sync.stats().topicsUnloaded) model.notes.reached("a topic that was let go");
+      if (clock.steps % 16 === 0 && server.isUp && server.sync.stats().topicsUnloaded)
+        model.notes.reached("a topic that was let go");
     },
     async after(world) {
       const { model, clients, server } = world;

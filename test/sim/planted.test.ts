@@ -14,7 +14,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     "off by one in resume: the server skips the entry after the reader's position",
     [
       {
-        file: "src/server/subscribe.ts",
+        file: "src/server/starting-point.ts",
         text: "return { offset: since.offset, recovered: true, snapshot: undefined };",
         instead: "return { offset: Math.min(since.offset + 1, head), recovered: true, snapshot: undefined };",
       },
@@ -24,7 +24,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
     "off by one in resume: a position that the tail just holds counts as lost",
     [
       {
-        file: "src/server/subscribe.ts",
+        file: "src/server/starting-point.ts",
         text: "since.offset + 1 >= feed.tail.first",
         instead: "since.offset >= feed.tail.first",
       },
@@ -36,7 +36,7 @@ const bugs: readonly (readonly [bug: string, patches: readonly Patch[]])[] = [
   ],
   [
     "the epoch is ignored when a reader subscribes again",
-    [{ file: "src/server/subscribe.ts", text: "(since.epoch === null || since.epoch === feed.epoch)", instead: "true" }],
+    [{ file: "src/server/starting-point.ts", text: "(since.epoch === null || since.epoch === feed.epoch)", instead: "true" }],
   ],
   [
     "a restarted server goes on in the old epoch",
