@@ -56,5 +56,5 @@ test("the status of the line and the user are live values", async () => {
   await until(() => expect(given.text).toBe(line.text));
   await until(() => expect(who.text).toContain('"anonymous":true'));
   client.disconnect();
-  await until(() => expect(line.text).toBe('{"name":"disconnected"}'));
+  await until(() => expect(line.text).toBe('{"name":"disconnected","reason":"requested-disconnect"}'));
 });
